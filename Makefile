@@ -1,0 +1,278 @@
+# Ocean: one non-recursive makefile.  `make help` lists the targets.
+
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The one list of Debian packages: to build, to run, to test.
+PACKAGES := build-essential pkg-config \
+	librabbitmq-dev libevent-dev libgsasl-dev libidn-dev libmsgpack-dev \
+	libconfig-dev libjansson-dev libxxhash-dev libsqlite3-dev libxml2-dev \
+	libssl-dev libcunit1-dev rabbitmq-server openssl python3 curl \
+	python3-slixmpp go-sendxmpp profanity tmux ca-certificates \
+	clang clang-format clang-tidy cppcheck libclang-rt-14-dev shellcheck
+
+LIBRARIES := librabbitmq libevent_core libevent_pthreads libgsasl libidn \
+	msgpack libconfig jansson libxxhash sqlite3 libxml-2.0 openssl
+
+# build/<variant>/: release (default), debug, asan, fuzz
+VARIANT ?= release
+OUT := build/$(VARIANT)
+BIN := $(if $(filter release,$(VARIANT)),build/bin,$(OUT)/bin)
+
+ifeq ($(VARIANT),fuzz)
+CC := clang
+else ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wcast-qual -Wcast-align -Wformat=2 \
+	-Wundef -Wswitch-enum -Wvla -Wimplicit-fallthrough -Wnull-dereference \
+	-Wredundant-decls
+ifneq ($(findstring clang,$(CC)),)
+WARNINGS += -Wmissing-variable-declarations -Wcomma -Wassign-enum \
+	-Wconditional-uninitialized -Wunreachable-code
+else
+WARNINGS += -Wduplicated-cond -Wduplicated-branches -Wlogical-op \
+	-Wjump-misses-init
+endif
+ifeq ($(WERROR),1)
+WARNINGS += -Werror
+endif
+
+HARDENING := -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+	-fstack-clash-protection -fcf-protection=full
+ifeq ($(findstring clang,$(CC)),)
+HARDENING += -ftrivial-auto-var-init=zero
+endif
+
+FLAGS_release := -O2 -g $(HARDENING)
+FLAGS_debug := -O0 -g3
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-omit-frame-pointer -fno-sanitize-recover=all
+
+PKG_CONFIG ?= pkg-config
+PKG_CFLAGS := $(patsubst -I%,-isystem %,\
+	$(shell $(PKG_CONFIG) --cflags $(LIBRARIES) 2>/dev/null))
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARIES) 2>/dev/null)
+
+CPPFLAGS += -std=c11 -D_GNU_SOURCE -Ishared $(PKG_CFLAGS)
+CFLAGS += $(WARNINGS) $(FLAGS_$(VARIANT)) -fPIE -fno-common -pthread
+LDFLAGS += -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(filter -fsanitize=%,$(subst fuzzer-no-link$(comma),,$(FLAGS_$(VARIANT))))
+LDLIBS += $(PKG_LIBS)
+comma := ,
+
+DAEMONS := frontend delivery presence roster archive
+
+SHARED_SOURCES := $(wildcard shared/base/*.c shared/xmpp/*.c shared/cluster/*.c)
+SHARED_OBJECTS := $(SHARED_SOURCES:%.c=$(OUT)/obj/%.o)
+ARCHIVE := $(OUT)/libocean.a
+
+# Objects of a daemon's folder; without main.c for unit tests.
+objects = $(patsubst %.c,$(OUT)/obj/%.o,$(wildcard $(1)/*.c))
+parts = $(filter-out $(OUT)/obj/$(1)/main.o,$(call objects,$(1)))
+
+# A folder without main.c gives no program.
+PROGRAMS := $(foreach d,$(DAEMONS),\
+	$(if $(wildcard $(d)/main.c),$(BIN)/ocean-$(d))) \
+	$(if $(wildcard tool/oceanctl.c),$(BIN)/oceanctl)
+
+UNIT_SOURCES := $(wildcard test/unit/*/test_*.c)
+UNIT_TESTS := $(UNIT_SOURCES:test/unit/%.c=$(OUT)/test/unit/%)
+SUPPORT_OBJECTS := $(patsubst %.c,$(OUT)/obj/%.o,\
+	$(filter-out test/support/bus_probe.c,$(wildcard test/support/*.c)))
+PROBES := $(patsubst test/support/%.c,$(OUT)/test/%,\
+	$(wildcard test/support/*_probe.c))
+FUZZERS := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+
+ALL_SOURCES := $(SHARED_SOURCES) $(wildcard $(DAEMONS:%=%/*.c) tool/*.c)
+ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
+	tool/*.h test/unit/*/*.c test/unit/*/*.h test/support/*.[ch] \
+	test/fuzz/*.c)
+
+.PHONY: all help deps up down status unit probes integration client check \
+	check-run lint lint-layers lint-ban lint-cppcheck lint-tidy lint-shell \
+	format format-check asan fuzz fuzzers install clean
+
+all: $(PROGRAMS)
+
+help:
+	@echo 'make            build the daemons and oceanctl in build/bin'
+	@echo 'make up         install what is missing, build, start a cluster'
+	@echo 'make down       stop it; make status: what runs'
+	@echo 'make check      all tests; ends with "N passed, N failed"'
+	@echo 'make unit | integration | client    one kind of test'
+	@echo 'make asan       everything with address and undefined sanitizers'
+	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make lint | format | format-check | install | clean | deps'
+
+# Packages.
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+deps:
+	@missing=$$(for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${db:Status-Status}\n' $$p 2>/dev/null \
+	        | grep -qx installed || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing:" $$missing; \
+	    policy=/usr/sbin/policy-rc.d; made=; \
+	    if [ ! -e $$policy ]; then made=1; \
+	        printf '#!/bin/sh\nexit 101\n' | $(SUDO) tee $$policy >/dev/null; \
+	        $(SUDO) chmod 755 $$policy; fi; \
+	    trap '[ -z "$$made" ] || $(SUDO) rm -f '"$$policy" EXIT; \
+	    apt-cache show librabbitmq-dev >/dev/null 2>&1 \
+	        || $(SUDO) apt-get update -qq; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	        --no-install-recommends $$missing >/dev/null; \
+	fi
+
+# Compiling and linking.
+
+$(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(if $(filter test/%,$<),-Itest/support) $(CFLAGS) \
+	    -MMD -MP -c -o $@ $<
+
+$(ARCHIVE): $(SHARED_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+define daemon_rule
+$(BIN)/ocean-$(1): $(call objects,$(1)) $(ARCHIVE)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach d,$(DAEMONS),$(eval $(call daemon_rule,$(d))))
+
+$(BIN)/oceanctl: $(call objects,tool) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Unit tests: one program per file; those of a daemon get its objects, those of
+# tool/ everything but oceanctl.c.
+
+define unit_rule
+$(OUT)/test/unit/$(1)/%: $(OUT)/obj/test/unit/$(1)/%.o $(2) \
+		$$(SUPPORT_OBJECTS) $(ARCHIVE)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) -lcunit
+endef
+$(foreach l,base xmpp cluster,$(eval $(call unit_rule,$(l),)))
+$(foreach d,$(DAEMONS),$(eval $(call unit_rule,$(d),$(call parts,$(d)))))
+$(eval $(call unit_rule,tool,$(filter-out $(OUT)/obj/tool/oceanctl.o,\
+	$(call objects,tool))))
+
+$(OUT)/test/%_probe: $(OUT)/obj/test/support/%_probe.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+probes: $(PROBES)
+
+unit: $(UNIT_TESTS)
+	@test/support/run-all $(UNIT_TESTS)
+
+# Whole daemons in real clusters.
+
+integration: all probes
+	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py))
+
+client: all
+	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py))
+
+asan:
+	+@$(MAKE) VARIANT=asan all unit
+
+check:
+	@rm -f build/counts
+	+@$(MAKE) --no-print-directory WERROR=1 check-run RESULTS=build/counts
+
+check-run: export RESULTS := $(RESULTS)
+check-run:
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes >/dev/null
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
+	@test/support/run-all 'make lint-layers' 'make lint-ban' \
+	    'make format-check' || true
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 $(UNIT_TESTS) >/dev/null
+	@test/support/run-all $(UNIT_TESTS) || true
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan \
+	    $(UNIT_TESTS:$(OUT)/%=build/asan/%) >/dev/null
+	@test/support/run-all $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
+	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py)) || true
+	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py)) || true
+	@test/support/run-all --total
+
+# Fuzzing.
+
+FUZZ_SECONDS ?= 60
+
+build/fuzz/fuzz_%: build/fuzz/obj/test/fuzz/fuzz_%.o build/fuzz/libocean.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+fuzzers: $(FUZZERS)
+
+fuzz:
+	+@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	@for f in $(FUZZERS); do n=$${f##*/fuzz_}; \
+	    mkdir -p build/fuzz/corpus/$$n; echo "$$f"; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        -max_len=8192 $$(ls -d test/fuzz/$$n.dict 2>/dev/null \
+	            | sed 's/^/-dict=/') \
+	        build/fuzz/corpus/$$n $$(ls -d test/fuzz/corpus/$$n 2>/dev/null) \
+	        2>&1 | tail -8; done
+
+# Looking at the code.
+
+lint: lint-layers lint-ban lint-shell lint-cppcheck lint-tidy
+
+lint-layers:
+	@tool/lint/layers
+
+lint-ban:
+	@tool/lint/banned
+
+lint-shell:
+	@shellcheck deploy/cluster tool/lint/* test/support/run-all .ci/run
+
+lint-cppcheck:
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppress=missingIncludeSystem \
+	    --suppress=normalCheckLevelMaxBranches --error-exitcode=1 \
+	    -D_GNU_SOURCE -Ishared $(ALL_SOURCES)
+
+lint-tidy:
+	@printf '%s\n' $(ALL_SOURCES) | xargs -P2 -n8 clang-tidy --quiet \
+	    --warnings-as-errors='*' -- $(CPPFLAGS) 2>/dev/null
+
+format:
+	clang-format -i $(ALL_CODE)
+
+format-check:
+	@clang-format --dry-run --Werror $(ALL_CODE)
+
+# A cluster on this machine.
+
+up: deps
+	+@$(MAKE) --no-print-directory -j2 all >/dev/null
+	@deploy/cluster up --frontends 2
+
+down status:
+	@deploy/cluster $@
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,223 @@
+#include "base/clock.h"
+#include "base/memory.h"
+#include "route.h"
+#include "session_copy.h"
+
+struct delivery *delivery_create(const struct delivery_config *config,
+                                 const char *domain)
+{
+    struct delivery *delivery = memory_new(sizeof(*delivery));
+
+    delivery->config = config;
+    delivery->domain = memory_copy_text(slice_of(domain));
+    delivery->users = map_create();
+    TAILQ_INIT(&delivery->replay_wanted);
+    TAILQ_INIT(&delivery->replay_asked);
+    /* An answer to a former owner's question never looks like one to ours. */
+    delivery->request = clock_unix_ms() << 20;
+    delivery->mark = delivery->request;
+    return delivery;
+}
+
+void delivery_destroy(struct delivery **delivery)
+{
+    size_t position = 0;
+    struct slice bare;
+    void *value;
+
+    while (map_next((*delivery)->users, &position, &bare, &value)) {
+        struct user *user = value;
+
+        user_destroy(&user);
+    }
+    map_destroy(&(*delivery)->users);
+    memory_free(&(*delivery)->domain);
+    memory_free(delivery);
+}
+
+static enum handled on_stanza_route(void *state, const struct event *event,
+                                    struct output *output,
+                                    const char **reason_out)
+{
+    if (event->kind == STANZA_OTHER) {
+        *reason_out = "not a stanza";
+        return REJECT;
+    }
+    route_stanza(state, event, output);
+    return HANDLED;
+}
+
+/* Binding. */
+
+static void send_bound(const struct event *bind, const struct session *session,
+                       const char *condition, struct output *output)
+{
+    struct event event;
+
+    event_follow(&event, EVENT_SESSION_BOUND, bind);
+    event.session = bind->session;
+    event.request = bind->request;
+    event.to = session ? session->full : bind->to;
+    event.resource = session ? session->resource : bind->resource;
+    event.condition = slice_of(condition);
+    output_to_inbox(output, bind->node, &event);
+}
+
+/* RFC 6120 7.7.2.2, case 1: the newer session wins. */
+static void bind_session(struct delivery *delivery, struct user *user,
+                         const struct event *bind, struct output *output)
+{
+    struct session *other = session_find_resource(user, bind->resource);
+    struct session *session;
+
+    if (other)
+        session_kick(delivery, user, &other, "conflict", bind, output);
+    if (user->session_count >= delivery->config->max_resources) {
+        send_bound(bind, NULL, "resource-constraint", output);
+        return;
+    }
+    session = session_add(user, bind->session, bind->node, bind->resource);
+    session->stamp = clock_unix_ms();
+    session->touched_ms = clock_now_ms();
+    send_bound(bind, session, NULL, output);
+}
+
+static enum handled on_session_bind(void *state, const struct event *event,
+                                    struct output *output,
+                                    const char **reason_out)
+{
+    struct delivery *delivery = state;
+    struct user *user = user_get(delivery, event->to);
+    const struct session *session = session_find(user, event->session);
+
+    (void)reason_out;
+    if (session)
+        send_bound(event, session, NULL, output);
+    else
+        bind_session(delivery, user, event, output);
+    user_maybe_forget(delivery, &user);
+    return HANDLED;
+}
+
+/* Presence. */
+
+static void pass_on(const struct event *presence, struct output *output)
+{
+    struct event event;
+
+    event_copy_as(&event, EVENT_PRESENCE_UPDATE, presence);
+    output_to_user(output, SERVICE_PRESENCE, presence->from, &event);
+}
+
+static void note_presence(struct delivery *delivery, struct user *user,
+                          struct session *session, const struct event *presence)
+{
+    bool was_eligible = session_is_eligible(session);
+
+    session->is_available = !slice_is(presence->subtype, "unavailable");
+    session->priority = presence->priority;
+    session->touched_ms = clock_now_ms();
+    session->is_stale = false;
+    if (session_is_eligible(session) && !was_eligible)
+        replay_start(delivery, user, session);
+    else if (!session_is_eligible(session) && was_eligible)
+        replay_session_lost(delivery, user, session->id);
+}
+
+/* Of a session that is over only the end is of interest: contacts may have
+ * seen it. */
+static enum handled on_session_presence(void *state, const struct event *event,
+                                        struct output *output,
+                                        const char **reason_out)
+{
+    struct delivery *delivery = state;
+    struct user *user = user_find(delivery, event->from);
+    struct session *session = user ? session_find(user, event->session) : NULL;
+
+    (void)reason_out;
+    if (session)
+        note_presence(delivery, user, session, event);
+    if (session || slice_is(event->subtype, "unavailable"))
+        pass_on(event, output);
+    return HANDLED;
+}
+
+static enum handled on_session_interested(void *state,
+                                          const struct event *event,
+                                          struct output *output,
+                                          const char **reason_out)
+{
+    struct user *user = user_find(state, event->from);
+    struct session *session = user ? session_find(user, event->session) : NULL;
+
+    (void)output;
+    (void)reason_out;
+    if (session)
+        session->is_interested = true;
+    return HANDLED;
+}
+
+/* Closing. */
+
+static enum handled on_session_close(void *state, const struct event *event,
+                                     struct output *output,
+                                     const char **reason_out)
+{
+    struct delivery *delivery = state;
+    struct user *user = user_find(delivery, event->from);
+    struct session *session = user ? session_find(user, event->session) : NULL;
+
+    (void)reason_out;
+    if (!session) {
+        session_tell_gone(event->session, event->node, event->from, event,
+                          output);
+        return HANDLED;
+    }
+    session_end(delivery, user, &session, event, output);
+    user_maybe_forget(delivery, &user);
+    return HANDLED;
+}
+
+static enum handled on_account_changed(void *state, const struct event *event,
+                                       struct output *output,
+                                       const char **reason_out)
+{
+    struct delivery *delivery = state;
+    struct user *user = user_find(delivery, event->to);
+
+    (void)reason_out;
+    if (!user || !slice_is(event->subtype, "deleted"))
+        return HANDLED;
+    while (user->sessions) {
+        struct session *session = user->sessions;
+
+        session_kick(delivery, user, &session, "not-authorized", event, output);
+    }
+    user_maybe_forget(delivery, &user);
+    return HANDLED;
+}
+
+static enum handled on_archive_replayed(void *state, const struct event *event,
+                                        struct output *output,
+                                        const char **reason_out)
+{
+    struct user *user = user_find(state, event->to);
+
+    (void)output; /* the next question goes out at the end of the batch */
+    (void)reason_out;
+    if (user)
+        replay_answered(state, user, event);
+    return HANDLED;
+}
+
+const struct service_handler delivery_handlers[] = {
+    {EVENT_STANZA_ROUTE, on_stanza_route},
+    {EVENT_SESSION_BIND, on_session_bind},
+    {EVENT_SESSION_PRESENCE, on_session_presence},
+    {EVENT_SESSION_INTERESTED, on_session_interested},
+    {EVENT_SESSION_CLOSE, on_session_close},
+    {EVENT_ACCOUNT_CHANGED, on_account_changed},
+    {EVENT_ARCHIVE_REPLAYED, on_archive_replayed},
+};
+
+const size_t delivery_handler_count = ARRAY_SIZE(delivery_handlers);

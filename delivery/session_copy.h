@@ -1,0 +1,68 @@
+/*
+ * Users that have sessions, and the sessions.  A user without sessions is
+ * forgotten: user_maybe_forget after every removal.
+ */
+#ifndef DELIVERY_SESSION_COPY_H
+#define DELIVERY_SESSION_COPY_H
+
+#include "delivery.h"
+
+struct session {
+    struct session *next;
+    uint64_t id;         /* chosen by the frontend */
+    uint64_t stamp;      /* login, Unix ms */
+    uint64_t touched_ms; /* last event of this session, monotonic */
+    int64_t priority;    /* valid while available */
+    bool is_available;
+    bool is_interested; /* has asked for the roster: RFC 6121 2.2 */
+    bool is_stale;      /* of a frontend that has not reported it (yet) */
+    char *node;
+    struct slice full;     /* in `text` */
+    struct slice resource; /* the end of `full` */
+    char text[];
+};
+
+struct user {
+    struct session *sessions;
+    size_t session_count;
+    struct replay replay;
+    struct slice bare; /* in `text` */
+    char text[];
+};
+
+/* By any JID of the user; NULL: no sessions. */
+struct user *user_find(const struct delivery *delivery, struct slice jid);
+struct user *user_get(struct delivery *delivery, struct slice jid);
+/* Frees *user when it has no sessions. */
+void user_maybe_forget(struct delivery *delivery, struct user **user);
+void user_destroy(struct user **user);
+
+struct session *session_find(const struct user *user, uint64_t id);
+struct session *session_find_resource(const struct user *user,
+                                      struct slice resource);
+struct session *session_add(struct user *user, uint64_t id, struct slice node,
+                            struct slice resource);
+void session_set_node(struct session *session, struct slice node);
+/* Available with a priority that is not negative: gets messages to the bare
+ * JID (RFC 6121 8.5.2). */
+bool session_is_eligible(const struct session *session);
+/* The eligible one with the highest priority, or NULL. */
+struct session *session_best(const struct user *user);
+
+/*
+ * Takes the session out: tells presence if it was available, goes on with the
+ * replay elsewhere.  `cause` may be NULL.
+ */
+void session_end(struct delivery *delivery, struct user *user,
+                 struct session **session, const struct event *cause,
+                 struct output *output);
+/* The frontend is to end it; then as session_end. */
+void session_kick(struct delivery *delivery, struct user *user,
+                  struct session **session, const char *condition,
+                  const struct event *cause, struct output *output);
+/* Tells presence that this resource is not available any more; for sessions
+ * whose end the client did not announce. */
+void session_tell_gone(uint64_t id, struct slice node, struct slice full,
+                       const struct event *cause, struct output *output);
+
+#endif

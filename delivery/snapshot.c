@@ -1,0 +1,121 @@
+#include "snapshot.h"
+
+#include "base/clock.h"
+#include "session_copy.h"
+#include "xmpp/jid.h"
+
+static bool is_fresh(const struct session *session)
+{
+    return session->touched_ms &&
+           clock_now_ms() - session->touched_ms < SNAPSHOT_RACE_MS;
+}
+
+void snapshot_begin(void *state, struct slice node)
+{
+    struct delivery *delivery = state;
+    size_t position = 0;
+    struct slice bare;
+    void *value;
+
+    while (map_next(delivery->users, &position, &bare, &value)) {
+        struct user *user = value;
+
+        for (struct session *session = user->sessions; session;
+             session = session->next)
+            session->is_stale =
+                slice_is(node, session->node) && !is_fresh(session);
+    }
+}
+
+/*
+ * Two frontends claim one resource: the kick of the elder is still on its way,
+ * or was lost with its frontend's view.  False: the reported one is to go.
+ */
+static bool settle_conflict(struct delivery *delivery, struct user *user,
+                            const struct event *report, struct output *output)
+{
+    struct session *other =
+        session_find_resource(user, jid_text_resource(report->from));
+    struct event event;
+
+    if (!other || other->id == report->session)
+        return true;
+    if (other->stamp <= report->stamp) {
+        session_kick(delivery, user, &other, "conflict", NULL, output);
+        return true;
+    }
+    event_init(&event, EVENT_SESSION_KICK);
+    event.session = report->session;
+    event.to = report->from;
+    event.condition = SLICE("conflict");
+    output_to_inbox(output, report->node, &event);
+    return false;
+}
+
+static void take_over(struct delivery *delivery, struct user *user,
+                      struct session *session, const struct event *report)
+{
+    bool was_eligible = session_is_eligible(session);
+
+    session->is_available = report->is_available;
+    session->is_interested |= report->is_interested;
+    session->priority = report->priority;
+    session->stamp = report->stamp;
+    if (session_is_eligible(session) && !was_eligible)
+        replay_start(delivery, user, session);
+    else if (!session_is_eligible(session) && was_eligible)
+        replay_session_lost(delivery, user, session->id);
+}
+
+void snapshot_session(void *state, const struct event *report,
+                      struct output *output)
+{
+    struct delivery *delivery = state;
+    struct user *user = user_get(delivery, report->from);
+    struct session *session;
+
+    if (!settle_conflict(delivery, user, report, output))
+        return;
+    session = session_find(user, report->session);
+    if (!session)
+        session =
+            session_add(user, report->session, report->node, report->resource);
+    session->is_stale = false;
+    session_set_node(session, report->node);
+    if (!is_fresh(session))
+        take_over(delivery, user, session, report);
+}
+
+/* Ends the sessions of that node; `only_stale`: those it did not report. */
+static void sweep(struct delivery *delivery, struct slice node, bool only_stale,
+                  struct output *output)
+{
+    size_t position = 0;
+    struct slice bare;
+    void *value;
+
+    while (map_next(delivery->users, &position, &bare, &value)) {
+        struct user *user = value;
+        struct session *session = user->sessions;
+
+        while (session) {
+            struct session *next = session->next;
+
+            if (slice_is(node, session->node) &&
+                (session->is_stale || !only_stale))
+                session_end(delivery, user, &session, NULL, output);
+            session = next;
+        }
+        user_maybe_forget(delivery, &user);
+    }
+}
+
+void snapshot_end(void *state, struct slice node, struct output *output)
+{
+    sweep(state, node, true, output);
+}
+
+void snapshot_node_gone(void *state, struct slice node, struct output *output)
+{
+    sweep(state, node, false, output);
+}

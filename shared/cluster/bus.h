@@ -1,0 +1,177 @@
+/*
+ * The broker as the rest of Ocean sees it: publish events to a destination,
+ * subscribe to a queue.  The only user of librabbitmq, which it calls on two
+ * threads of its own (publish connection, consume connection; DESIGN section
+ * 7); everything declared here is called on the loop and never blocks, and
+ * every callback comes on the loop.
+ *
+ * Publishing: exactly one AMQP message is under way per destination; what
+ * comes meanwhile gathers and goes as one batch when the confirm is back.
+ * What fails is tried again in order, before anything newer.
+ */
+#ifndef CLUSTER_BUS_H
+#define CLUSTER_BUS_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+struct bus;
+struct bus_destination;
+struct bus_receipt;
+struct bus_subscription;
+struct event_base;
+
+/* All texts are copied. */
+struct bus_config {
+    const char *host;
+    unsigned port;
+    const char *user;
+    const char *password;
+    const char *vhost;
+    const char *name; /* shown by the broker: "<name> pub", "<name> sub" */
+    unsigned heartbeat_seconds; /* DESIGN: 5 */
+    /* Limits of one AMQP message; an oversize event travels alone. */
+    size_t batch_events;
+    size_t batch_bytes;
+    /* Waiting bytes of one destination at which its owner is told to stop,
+     * and below which to go on. */
+    size_t pressure_high_bytes;
+    size_t pressure_low_bytes;
+};
+
+/* What a failed publish means. */
+enum bus_class {
+    BUS_CORE,   /* must exist: alarm, try again until it does */
+    BUS_INBOX,  /* gone for good: given back through `unroutable` */
+    BUS_ANSWER, /* the asker is gone: dropped */
+};
+
+struct bus_hooks {
+    /* Both connections are up and every subscription is back. */
+    void (*connected)(void *owner);
+    /* Either connection was lost; reconnecting goes on by itself. */
+    void (*disconnected)(void *owner, const char *reason);
+    /* connection.blocked / unblocked: the broker takes nothing for now. */
+    void (*blocked)(void *owner, bool is_blocked);
+    /* An event of a BUS_INBOX destination that no queue took.  In order.
+     * `receipt` stays open: publish the event elsewhere with it, or
+     * bus_receipt_settle(receipt). */
+    void (*unroutable)(void *owner, struct bus_destination *destination,
+                       struct slice event, struct bus_receipt *receipt);
+    /* Too many bytes wait for that destination; or no longer. */
+    void (*pressure)(void *owner, struct bus_destination *destination,
+                     bool is_high);
+    /* The broker refused what the daemon needs (access, missing queue, wrong
+     * arguments).  Tried again every second all the same. */
+    void (*refused)(void *owner, const char *what, const char *reason);
+}; /* any hook may be NULL */
+
+/* Connects in the background at once. */
+struct bus *bus_create(struct event_base *loop, const struct bus_config *config,
+                       const struct bus_hooks *hooks, void *owner);
+bool bus_is_connected(const struct bus *bus);
+bool bus_is_blocked(const struct bus *bus);
+/* Nothing waits for a confirm. */
+bool bus_is_idle(const struct bus *bus);
+/* Bytes that wait or are under way, over all destinations. */
+size_t bus_pending_bytes(const struct bus *bus);
+/* Closes the connections in at most a second or two; pending events are lost,
+ * open receipts are freed without being called. */
+void bus_destroy(struct bus **bus);
+
+/*
+ * A destination lives until bus_destroy or bus_forget.  The same (exchange,
+ * key) gives the same destination.
+ */
+struct bus_destination *bus_destination(struct bus *bus, const char *exchange,
+                                        struct slice key,
+                                        enum bus_class class);
+struct slice bus_destination_key(const struct bus_destination *destination);
+void bus_destination_set_owner(struct bus_destination *destination,
+                               void *owner); /* any pointer of the caller's */
+void *bus_destination_owner(const struct bus_destination *destination);
+/* What still waits there is given back through `unroutable` (BUS_INBOX) or
+ * dropped, and the destination freed once nothing is under way. */
+void bus_forget(struct bus_destination **destination);
+
+/*
+ * One encoded event (event_encode).  Sent at the end of this turn of the loop,
+ * or when the message under way there is confirmed.  `receipt` may be NULL.
+ */
+void bus_publish(struct bus_destination *destination, struct slice event,
+                 bool is_durable, struct bus_receipt *receipt);
+
+/*
+ * A receipt is settled when everything published with it is confirmed and its
+ * maker has sealed it; then `settled` is called, once, and it is freed.
+ */
+typedef void (*bus_settled_fn)(void *argument);
+struct bus_receipt *bus_receipt_create(struct bus *bus, bus_settled_fn settled,
+                                       void *argument);
+void bus_receipt_seal(struct bus_receipt *receipt);
+/* Counts one publish as done (see `unroutable`). */
+void bus_receipt_settle(struct bus_receipt *receipt);
+
+/* How a queue is brought about before consuming; DESIGN section 3. */
+enum bus_declare {
+    BUS_DECLARE_PASSIVE, /* a core queue: must exist already */
+    BUS_DECLARE_INBOX,   /* durable, single active consumer, bound to
+                            ocean.frontend with `key` */
+    BUS_DECLARE_STANDBY, /* somebody's inbox: consume, never create */
+    BUS_DECLARE_NODE,    /* exclusive, bound to ocean.cluster and ocean.node */
+    BUS_DECLARE_TAP,     /* exclusive copy of `exchange` and `key` */
+};
+
+struct bus_message {
+    struct slice body;  /* valid until bus_ack or the subscription's reset */
+    bool is_redelivered;
+    uint64_t tag;
+};
+
+struct bus_subscribe {
+    const char *queue;
+    enum bus_declare declare;
+    const char *exchange; /* for BUS_DECLARE_TAP */
+    const char *key;      /* for INBOX, NODE, TAP */
+    const char *queue_type; /* "classic" or "quorum", for INBOX */
+    const char *consumer_tag;
+    unsigned prefetch; /* AMQP messages */
+    bool no_ack;
+    /* A message; keep it until bus_ack. */
+    void (*received)(void *argument, struct bus_message *message);
+    /* Consuming has begun (again): basic.consume-ok. */
+    void (*started)(void *argument);
+    /* The channel was lost (connection, consumer cancelled, error): all
+     * messages held are void and their bytes gone; acknowledgements of them
+     * are ignored.  It is subscribed again by itself. */
+    void (*reset)(void *argument, const char *reason);
+    /* After bus_unsubscribe: the channel is closed, the subscription freed. */
+    void (*closed)(void *argument);
+    void *argument;
+};
+
+/* Its own channel.  Texts are copied. */
+struct bus_subscription *bus_subscribe(struct bus *bus,
+                                       const struct bus_subscribe *subscribe);
+/* Acknowledges this message and frees its bytes.  Acknowledgements may come in
+ * any order; they are sent together at the end of the loop's turn. */
+void bus_ack(struct bus_subscription *subscription,
+             struct bus_message *message);
+/* Closes the channel: what was not acknowledged goes, in order, to the next
+ * consumer.  No message is received after this call. */
+void bus_unsubscribe(struct bus_subscription **subscription);
+
+/* Asks about a queue (passive declaration).  `exists` false: no such queue. */
+typedef void (*bus_inspected_fn)(void *argument, bool exists,
+                                 uint64_t messages, uint64_t consumers);
+void bus_inspect(struct bus *bus, const char *queue, bus_inspected_fn inspected,
+                 void *argument);
+/* Deletes a queue if it is empty and unused; errors are ignored (logged). */
+void bus_delete_queue(struct bus *bus, const char *queue);
+/* A body to the dead exchange, as it is; `reason`, `origin` as AMQP headers. */
+void bus_publish_dead(struct bus *bus, struct slice event, const char *queue,
+                      const char *reason, struct bus_receipt *receipt);
+
+#endif

@@ -1,0 +1,144 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "cluster/bus_consumer.h"
+
+enum {
+    NOT_FOUND = 404,       /* AMQP 0-9-1, 1.2.1 */
+    RESOURCE_LOCKED = 405, /* exclusive to another connection */
+};
+
+void control_ask(struct consumer *consumer, struct bus_command *command)
+{
+    command->next = NULL;
+    if (consumer->questions)
+        consumer->questions_last->next = command;
+    else
+        consumer->questions = command;
+    consumer->questions_last = command;
+}
+
+static void send_question(struct consumer *consumer,
+                          const struct bus_command *question)
+{
+    amqp_queue_declare_t declare = {
+        .queue = amqp_cstring_bytes(question->queue),
+        .passive = 1,
+    };
+    amqp_queue_delete_t delete = {
+        .queue = declare.queue,
+        .if_unused = 1,
+        .if_empty = 1,
+    };
+
+    if (question->kind == BUS_COMMAND_INSPECT)
+        link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DECLARE_METHOD,
+                  &declare);
+    else
+        link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DELETE_METHOD,
+                  &delete);
+}
+
+void control_work(struct consumer *consumer, uint64_t now_ms)
+{
+    amqp_channel_open_t open = {amqp_empty_bytes};
+
+    if (consumer->is_control_asking) {
+        if (now_ms >= consumer->control_deadline_ms)
+            link_lose(consumer->link, "no answer about a queue");
+        return;
+    }
+    if (!consumer->questions)
+        return;
+    if (!consumer->is_control_open)
+        link_send(consumer->link, CHANNEL_CONTROL, AMQP_CHANNEL_OPEN_METHOD,
+                  &open);
+    consumer->is_control_open = true;
+    send_question(consumer, consumer->questions);
+    consumer->is_control_asking = true;
+    consumer->control_deadline_ms = now_ms + LINK_ANSWER_MS;
+}
+
+static struct bus_command *take_question(struct consumer *consumer)
+{
+    struct bus_command *question = consumer->questions;
+
+    consumer->questions = question->next;
+    consumer->is_control_asking = false;
+    return question;
+}
+
+static void answer(struct consumer *consumer, bool exists, uint64_t messages,
+                   uint64_t consumers)
+{
+    struct bus_command *question = take_question(consumer);
+    struct bus_report *report;
+
+    if (question->kind != BUS_COMMAND_INSPECT) {
+        bus_command_free(&question);
+        return;
+    }
+    report = link_report(consumer->link, BUS_REPORT_INSPECTED, NULL);
+    report->command = question;
+    report->flag = exists;
+    report->message_count = messages;
+    report->consumer_count = consumers;
+    link_tell(consumer->link, &report);
+}
+
+static void on_close(struct consumer *consumer,
+                     const amqp_channel_close_t *close)
+{
+    amqp_channel_close_ok_t ok = {0};
+    const struct bus_command *question = consumer->questions;
+    char text[256];
+
+    link_send(consumer->link, CHANNEL_CONTROL, AMQP_CHANNEL_CLOSE_OK_METHOD,
+              &ok);
+    consumer->is_control_open = false;
+    if (!consumer->is_control_asking)
+        return;
+    link_close_text(close->reply_code, close->reply_text, text, sizeof(text));
+    if (close->reply_code != NOT_FOUND)
+        log_info("broker: queue \"%s\" %s: %s", question->queue,
+                 question->kind == BUS_COMMAND_INSPECT ? "not inspected"
+                                                       : "not deleted",
+                 text);
+    answer(consumer, close->reply_code == RESOURCE_LOCKED, 0, 0);
+}
+
+static void on_deleted(struct consumer *consumer)
+{
+    log_info("broker: queue \"%s\" deleted", consumer->questions->queue);
+    answer(consumer, false, 0, 0);
+}
+
+void control_method(struct consumer *consumer, const amqp_method_t *method)
+{
+    const amqp_queue_declare_ok_t *declared = method->decoded;
+
+    if (method->id == AMQP_CHANNEL_CLOSE_METHOD)
+        on_close(consumer, method->decoded);
+    else if (!consumer->is_control_asking)
+        return;
+    else if (method->id == AMQP_QUEUE_DECLARE_OK_METHOD)
+        answer(consumer, true, declared->message_count,
+               declared->consumer_count);
+    else if (method->id == AMQP_QUEUE_DELETE_OK_METHOD)
+        on_deleted(consumer);
+}
+
+/* What was asked is asked again. */
+void control_down(struct consumer *consumer)
+{
+    consumer->is_control_open = false;
+    consumer->is_control_asking = false;
+}
+
+void control_discard(struct consumer *consumer)
+{
+    while (consumer->questions) {
+        struct bus_command *question = take_question(consumer);
+
+        bus_command_free(&question);
+    }
+}

@@ -1,0 +1,524 @@
+#include "cluster/daemon.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "cluster/daemon_options.h"
+
+enum { TICK_MS = 1000, SIGNALS = 4 };
+
+struct daemon {
+    const struct daemon_spec *spec;
+    void *owner;
+    struct daemon_common common;
+    struct option_table tables[2];
+    void *configs[2];
+    char *config_file;
+    struct event_base *loop;
+    struct event *tick;
+    struct event *signals[SIGNALS];
+    struct bus *bus;
+    struct bus_subscription *node_queue;
+    struct members *members;
+    char node[NAME_MAX_BYTES];
+    uint64_t boot;
+    uint64_t sequence;
+    enum member_state state;
+    char address[NAME_MAX_BYTES];
+    bool is_draining;
+    struct bus_destination *announcements;
+    struct bus_destination *partitions[SERVICE_COUNT][PARTITIONS_MAX];
+};
+
+/* Announcements. */
+
+static const char *state_name(enum member_state state)
+{
+    static const char *const names[] = {"starting", "up", "leaving"};
+
+    return names[state];
+}
+
+static struct slice serves_encode(const struct daemon *daemon,
+                                  struct buffer *buffer)
+{
+    struct slice items[32];
+    size_t count = 0;
+
+    if (!daemon->spec->serves)
+        return SLICE_NONE;
+    while (daemon->spec->serves[count] && count < ARRAY_SIZE(items)) {
+        items[count] = slice_of(daemon->spec->serves[count]);
+        count++;
+    }
+    event_list_write(buffer, items, count);
+    return buffer_slice(buffer);
+}
+
+void daemon_announce(struct daemon *daemon)
+{
+    struct event event;
+    struct buffer serves = BUFFER_EMPTY;
+    struct buffer encoded = BUFFER_EMPTY;
+    char shares[PARTITIONS_MAX + 1] = "";
+
+    if (!daemon->bus || !bus_is_connected(daemon->bus))
+        return;
+    event_init(&event, EVENT_MEMBER_ANNOUNCE);
+    event.origin = daemon->boot;
+    event.sequence = ++daemon->sequence;
+    event.node = slice_of(daemon->node);
+    event.service = slice_of(daemon->spec->kind);
+    event.state = slice_of(state_name(daemon->state));
+    if (daemon->spec->describe)
+        daemon->spec->describe(daemon->owner, shares);
+    event.shares = slice_of(shares);
+    event.serves = serves_encode(daemon, &serves);
+    event.partitions = daemon->common.partitions;
+    event.version = SLICE(OCEAN_VERSION);
+    event.address = slice_of(daemon->address);
+    event_encode(&encoded, &event);
+    bus_publish(daemon->announcements, buffer_slice(&encoded), false, NULL);
+    buffer_deinit(&encoded);
+    buffer_deinit(&serves);
+}
+
+void daemon_set_state(struct daemon *daemon, enum member_state state)
+{
+    if (daemon->state == state)
+        return;
+    daemon->state = state;
+    log_debug("state %s", state_name(state));
+    daemon_announce(daemon);
+}
+
+void daemon_set_address(struct daemon *daemon, const char *address)
+{
+    snprintf(daemon->address, sizeof(daemon->address), "%s", address);
+}
+
+static void check_partitions(struct daemon *daemon, const struct event *event)
+{
+    if (event->partitions == daemon->common.partitions)
+        return;
+    log_fatal(EX_CONFIG,
+              "partitions is %lu here and %lu at %.*s; it is one number for "
+              "the whole cluster",
+              (unsigned long)daemon->common.partitions,
+              (unsigned long)event->partitions, SLICE_FORMAT(event->node));
+}
+
+/* The node queue. */
+
+static void node_event(struct daemon *daemon, const struct event *event)
+{
+    if (event->type == EVENT_MEMBER_ANNOUNCE) {
+        if (daemon->state == MEMBER_STARTING)
+            check_partitions(daemon, event);
+        members_heard(daemon->members, event);
+    } else if (daemon->spec->node_event) {
+        daemon->spec->node_event(daemon->owner, event);
+    }
+}
+
+static void on_node_message(void *argument, struct bus_message *message)
+{
+    struct daemon *daemon = argument;
+    struct event_batch batch;
+    struct event event;
+    struct slice raw;
+    const char *error = NULL;
+    enum event_read read = event_batch_open(&batch, message->body, &error);
+
+    while (read == EVENT_READ_OK) {
+        read = event_batch_next(&batch, &event, &raw, &error);
+        if (read == EVENT_READ_OK)
+            node_event(daemon, &event);
+        else if (read == EVENT_READ_BAD)
+            read = EVENT_READ_OK;
+        if (error)
+            log_warning("node queue: event ignored: %s", error);
+        error = NULL;
+    }
+    bus_ack(daemon->node_queue, message);
+}
+
+/* Broker hooks: our own part, then the owner's. */
+
+static void on_connected(void *owner)
+{
+    struct daemon *daemon = owner;
+
+    daemon_announce(daemon);
+    if (daemon->spec->bus.connected)
+        daemon->spec->bus.connected(daemon->owner);
+}
+
+static void on_disconnected(void *owner, const char *reason)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->bus.disconnected)
+        daemon->spec->bus.disconnected(daemon->owner, reason);
+}
+
+static void on_blocked(void *owner, bool is_blocked)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->bus.blocked)
+        daemon->spec->bus.blocked(daemon->owner, is_blocked);
+}
+
+static void on_unroutable(void *owner, struct bus_destination *destination,
+                          struct slice event, struct bus_receipt *receipt)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->bus.unroutable)
+        daemon->spec->bus.unroutable(daemon->owner, destination, event,
+                                     receipt);
+    else if (receipt)
+        bus_receipt_settle(receipt);
+}
+
+static void on_pressure(void *owner, struct bus_destination *destination,
+                        bool is_high)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->bus.pressure)
+        daemon->spec->bus.pressure(daemon->owner, destination, is_high);
+}
+
+static void on_refused(void *owner, const char *what, const char *reason)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->bus.refused)
+        daemon->spec->bus.refused(daemon->owner, what, reason);
+}
+
+static const struct bus_hooks bus_hooks = {
+    .connected = on_connected,
+    .disconnected = on_disconnected,
+    .blocked = on_blocked,
+    .unroutable = on_unroutable,
+    .pressure = on_pressure,
+    .refused = on_refused,
+};
+
+/* Members hooks. */
+
+static void on_member_joined(void *owner, const struct member *member)
+{
+    struct daemon *daemon = owner;
+
+    if (!member->is_self) /* so that the newcomer need not wait a second */
+        daemon_announce(daemon);
+    if (daemon->spec->members.joined)
+        daemon->spec->members.joined(daemon->owner, member);
+}
+
+static void on_member_left(void *owner, const struct member *member,
+                           bool in_order)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->members.left)
+        daemon->spec->members.left(daemon->owner, member, in_order);
+}
+
+static void on_member_changed(void *owner, const struct member *member)
+{
+    struct daemon *daemon = owner;
+
+    if (daemon->spec->members.changed)
+        daemon->spec->members.changed(daemon->owner, member);
+}
+
+static const struct member_hooks member_hooks = {
+    .joined = on_member_joined,
+    .left = on_member_left,
+    .changed = on_member_changed,
+};
+
+/* Signals and time. */
+
+static void on_tick(evutil_socket_t fd, short what, void *argument)
+{
+    struct daemon *daemon = argument;
+
+    (void)fd;
+    (void)what;
+    daemon_announce(daemon);
+    if (daemon->spec->tick)
+        daemon->spec->tick(daemon->owner, clock_now_ms());
+}
+
+static void on_terminate(evutil_socket_t signal_number, short what,
+                         void *argument)
+{
+    struct daemon *daemon = argument;
+
+    (void)what;
+    if (daemon->is_draining) {
+        log_warning("second signal %d: stopping at once", (int)signal_number);
+        event_base_loopbreak(daemon->loop);
+        return;
+    }
+    log_info("signal %d: draining", (int)signal_number);
+    daemon->is_draining = true;
+    daemon_set_state(daemon, MEMBER_LEAVING);
+    if (daemon->spec->drain)
+        daemon->spec->drain(daemon->owner);
+    else
+        daemon_finish(daemon);
+}
+
+static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
+{
+    struct daemon *daemon = argument;
+    struct buffer error = BUFFER_EMPTY;
+
+    (void)signal_number;
+    (void)what;
+    if (!config_reload(daemon->tables, daemon->configs,
+                       ARRAY_SIZE(daemon->tables), daemon->config_file,
+                       &error)) {
+        log_error("reload refused, nothing changed: %s", error.data);
+    } else {
+        log_set_level((enum log_level)daemon->common.log_level);
+        log_info("configuration reloaded");
+        if (daemon->spec->reloaded)
+            daemon->spec->reloaded(daemon->owner);
+    }
+    buffer_deinit(&error);
+}
+
+static void watch_signal(struct daemon *daemon, size_t index, int number,
+                         event_callback_fn callback)
+{
+    daemon->signals[index] =
+        evsignal_new(daemon->loop, number, callback, daemon);
+    BUG_ON(!daemon->signals[index]);
+    event_add(daemon->signals[index], NULL);
+}
+
+/* Start and stop. */
+
+static void daemon_name(struct daemon *daemon)
+{
+    if (getrandom(&daemon->boot, sizeof(daemon->boot), 0) !=
+        sizeof(daemon->boot))
+        log_fatal(EXIT_FAILURE, "no random numbers: %s", strerror(errno));
+    daemon->boot |= 1; /* 0 means "none" */
+    snprintf(daemon->node, sizeof(daemon->node), "%s.%s-%04x",
+             daemon->spec->kind, daemon->common.instance,
+             (unsigned)(daemon->boot >> 48));
+}
+
+static void daemon_loop_init(struct daemon *daemon)
+{
+    struct timeval interval = {TICK_MS / 1000, 0};
+
+    daemon->loop = event_base_new();
+    BUG_ON(!daemon->loop);
+    daemon->tick = event_new(daemon->loop, -1, EV_PERSIST, on_tick, daemon);
+    BUG_ON(!daemon->tick);
+    event_add(daemon->tick, &interval);
+    watch_signal(daemon, 0, SIGTERM, on_terminate);
+    watch_signal(daemon, 1, SIGINT, on_terminate);
+    watch_signal(daemon, 2, SIGHUP, on_hangup);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void daemon_bus_init(struct daemon *daemon)
+{
+    struct bus_config config;
+    char queue[NAME_MAX_BYTES];
+    struct bus_subscribe subscribe = {
+        .queue = node_queue(slice_of(daemon->node), queue),
+        .declare = BUS_DECLARE_NODE,
+        .key = daemon->node,
+        .consumer_tag = daemon->node,
+        .no_ack = true,
+        .received = on_node_message,
+        .argument = daemon,
+    };
+
+    daemon_bus_config(&daemon->common, daemon->spec->kind, daemon->node,
+                      &config);
+    daemon->bus = bus_create(daemon->loop, &config, &bus_hooks, daemon);
+    daemon->announcements =
+        bus_destination(daemon->bus, EXCHANGE_CLUSTER, SLICE(""), BUS_ANSWER);
+    daemon->node_queue = bus_subscribe(daemon->bus, &subscribe);
+}
+
+struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
+                            int argc, char **argv)
+{
+    struct daemon *daemon = memory_new(sizeof(*daemon));
+
+    daemon->spec = spec;
+    daemon->owner = owner;
+    log_init(spec->kind, "-");
+    daemon->tables[0] = daemon_common_options;
+    daemon->tables[1] = spec->options;
+    daemon->configs[0] = &daemon->common;
+    daemon->configs[1] = spec->config;
+    daemon->config_file =
+        daemon_load(spec->kind, daemon->tables, daemon->configs,
+                    ARRAY_SIZE(daemon->tables), argc, argv);
+    daemon_check_common(&daemon->common);
+    log_set_level((enum log_level)daemon->common.log_level);
+    daemon_name(daemon);
+    log_init(spec->kind, daemon->node);
+    daemon_loop_init(daemon);
+    daemon->members =
+        members_create(daemon->node, (unsigned)daemon->common.grace_seconds,
+                       &member_hooks, daemon);
+    daemon_bus_init(daemon);
+    log_info("started version=%s domain=%s broker=%s:%lu", OCEAN_VERSION,
+             daemon->common.domain, daemon->common.broker_host,
+             (unsigned long)daemon->common.broker_port);
+    return daemon;
+}
+
+void daemon_run(struct daemon *daemon)
+{
+    event_base_dispatch(daemon->loop);
+}
+
+void daemon_finish(struct daemon *daemon)
+{
+    struct timeval soon = {0, 50 * 1000}; /* lets "leaving" get out */
+
+    event_base_loopexit(daemon->loop, &soon);
+}
+
+void daemon_stop(struct daemon **daemon_at)
+{
+    struct daemon *daemon = *daemon_at;
+
+    bus_destroy(&daemon->bus);
+    members_destroy(&daemon->members);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        if (daemon->signals[i])
+            event_free(daemon->signals[i]);
+    }
+    event_free(daemon->tick);
+    event_base_free(daemon->loop);
+    config_free(daemon->tables, daemon->configs, ARRAY_SIZE(daemon->tables));
+    memory_free(&daemon->config_file);
+    log_info("stopped");
+    memory_free(daemon_at);
+}
+
+struct event_base *daemon_loop(const struct daemon *daemon)
+{
+    return daemon->loop;
+}
+
+struct bus *daemon_bus(const struct daemon *daemon)
+{
+    return daemon->bus;
+}
+
+struct members *daemon_members(const struct daemon *daemon)
+{
+    return daemon->members;
+}
+
+const struct daemon_common *daemon_common(const struct daemon *daemon)
+{
+    return &daemon->common;
+}
+
+const char *daemon_node(const struct daemon *daemon)
+{
+    return daemon->node;
+}
+
+uint64_t daemon_boot(const struct daemon *daemon)
+{
+    return daemon->boot;
+}
+
+bool daemon_is_draining(const struct daemon *daemon)
+{
+    return daemon->is_draining;
+}
+
+/* Output. */
+
+void daemon_output_init(struct daemon *daemon, struct output *output)
+{
+    output_init(output);
+    output->partitions = (unsigned)daemon->common.partitions;
+    output->service = SERVICE_NONE;
+    output->boot = daemon->boot;
+    output->sequence = &daemon->sequence;
+}
+
+struct bus_destination *daemon_partition(struct daemon *daemon,
+                                         enum service_id service,
+                                         unsigned partition)
+{
+    struct bus_destination **slot = &daemon->partitions[service][partition];
+    char key[NAME_MAX_BYTES];
+
+    if (!*slot)
+        *slot =
+            bus_destination(daemon->bus, service_exchange(service),
+                            slice_of(partition_key(partition, key)), BUS_CORE);
+    return *slot;
+}
+
+static struct bus_destination *item_destination(struct daemon *daemon,
+                                                const struct output_item *item)
+{
+    switch (item->target) {
+    case OUTPUT_SERVICE:
+        return daemon_partition(daemon, item->service, item->partition);
+    case OUTPUT_INBOX:
+        return bus_destination(daemon->bus, EXCHANGE_FRONTEND, item->node,
+                               BUS_INBOX);
+    case OUTPUT_NODE:
+        return bus_destination(daemon->bus, EXCHANGE_NODE, item->node,
+                               BUS_ANSWER);
+    }
+    BUG_ON("an output has a target");
+    return NULL;
+}
+
+void daemon_publish_items(struct daemon *daemon,
+                          const struct output_item **next, unsigned phase,
+                          struct bus_receipt *receipt)
+{
+    for (; *next && (*next)->phase == phase; *next = (*next)->next)
+        bus_publish(item_destination(daemon, *next), (*next)->event,
+                    (*next)->is_durable, receipt);
+}
+
+void daemon_publish(struct daemon *daemon, struct output *output,
+                    struct bus_receipt *receipt)
+{
+    const struct output_item *next = output->first;
+
+    daemon_publish_items(daemon, &next, 0, receipt);
+    BUG_ON(next); /* barriers are for services, whose skeleton keeps output */
+    output_clear(output);
+}

@@ -1,0 +1,289 @@
+#include "cluster/member.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <xxhash.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Three announcements. */
+enum { FRESH_MS = 3000 };
+
+struct members {
+    const struct member_hooks *hooks;
+    void *owner;
+    unsigned grace;
+    char self[NAME_MAX_BYTES];
+    uint64_t heard_self_ms; /* 0: never */
+    struct member **list;   /* sorted by node name */
+    size_t count;
+    size_t room;
+};
+
+struct members *members_create(const char *self, unsigned grace,
+                               const struct member_hooks *hooks, void *owner)
+{
+    struct members *members = memory_new(sizeof(*members));
+
+    snprintf(members->self, sizeof(members->self), "%s", self);
+    members->grace = grace;
+    members->hooks = hooks;
+    members->owner = owner;
+    return members;
+}
+
+static void member_free(struct member *member)
+{
+    memory_free(&member->serves);
+    memory_free(&member);
+}
+
+void members_destroy(struct members **members)
+{
+    if (!*members)
+        return;
+    for (size_t i = 0; i < (*members)->count; i++)
+        member_free((*members)->list[i]);
+    memory_free(&(*members)->list);
+    memory_free(members);
+}
+
+/* Where `node` is or belongs. */
+static size_t member_position(const struct members *members, struct slice node,
+                              bool *is_there_out)
+{
+    size_t position = 0;
+    int order = 1;
+
+    for (; position < members->count; position++) {
+        struct slice other = slice_of(members->list[position]->node);
+        size_t size = node.size < other.size ? node.size : other.size;
+
+        order = memcmp(node.data, other.data, size);
+        if (order == 0 && node.size != other.size)
+            order = node.size < other.size ? -1 : 1;
+        if (order <= 0)
+            break;
+    }
+    *is_there_out = position < members->count && order == 0;
+    return position;
+}
+
+static void copy_text(char *out, size_t room, struct slice text)
+{
+    snprintf(out, room, "%.*s", SLICE_FORMAT(text));
+}
+
+static struct member *member_insert(struct members *members, size_t position,
+                                    const struct event *announce)
+{
+    struct member *member = memory_new(sizeof(*member));
+
+    copy_text(member->node, sizeof(member->node), announce->node);
+    member->is_self = slice_is(announce->node, members->self);
+    if (members->count == members->room) {
+        members->room = members->room ? 2 * members->room : 16;
+        members->list = memory_resize(members->list,
+                                      members->room * sizeof(*members->list));
+    }
+    memmove(members->list + position + 1, members->list + position,
+            (members->count - position) * sizeof(*members->list));
+    members->list[position] = member;
+    members->count++;
+    return member;
+}
+
+/* Takes it out of the list first, so that the hook sees the new view. */
+static void member_leave(struct members *members, size_t position,
+                         bool in_order)
+{
+    struct member *member = members->list[position];
+
+    members->count--;
+    memmove(members->list + position, members->list + position + 1,
+            (members->count - position) * sizeof(*members->list));
+    log_info("member %s: left%s", member->node,
+             in_order ? "" : " without a word");
+    if (members->hooks->left)
+        members->hooks->left(members->owner, member, in_order);
+    member_free(member);
+}
+
+static enum member_state state_parse(struct slice text)
+{
+    if (slice_is(text, "leaving"))
+        return MEMBER_LEAVING;
+    return slice_is(text, "up") ? MEMBER_UP : MEMBER_STARTING;
+}
+
+static bool serves_differ(const struct member *member, struct slice serves)
+{
+    return serves.size != member->serves_size ||
+           (serves.size &&
+            memcmp(serves.data, member->serves, serves.size) != 0);
+}
+
+/* True when something others act on has changed. */
+static bool member_update(struct member *member, const struct event *announce)
+{
+    enum member_state state = state_parse(announce->state);
+    bool is_changed =
+        member->state != state || !slice_is(announce->shares, member->shares);
+
+    member->boot = announce->origin;
+    member->state = state;
+    member->service = service_find(announce->service);
+    copy_text(member->kind, sizeof(member->kind), announce->service);
+    copy_text(member->shares, sizeof(member->shares), announce->shares);
+    copy_text(member->address, sizeof(member->address), announce->address);
+    if (serves_differ(member, announce->serves)) {
+        memory_free(&member->serves);
+        member->serves_size = announce->serves.size;
+        member->serves = memory_copy_text(announce->serves);
+        is_changed = true;
+    }
+    member->silent = 0;
+    return is_changed;
+}
+
+/* Our own announcement came back: everybody else had another chance. */
+static void members_grow_older(struct members *members)
+{
+    members->heard_self_ms = clock_now_ms();
+    for (size_t i = members->count; i-- > 0;) {
+        struct member *member = members->list[i];
+
+        if (!member->is_self && ++member->silent > members->grace)
+            member_leave(members, i, false);
+    }
+}
+
+void members_heard(struct members *members, const struct event *announce)
+{
+    bool is_there;
+    bool is_changed;
+    struct member *member;
+    size_t position = member_position(members, announce->node, &is_there);
+
+    if (announce->node.size >= NAME_MAX_BYTES)
+        return;
+    if (slice_is(announce->state, "leaving")) {
+        if (is_there)
+            member_leave(members, position, true);
+        return;
+    }
+    member = is_there ? members->list[position]
+                      : member_insert(members, position, announce);
+    is_changed = member_update(member, announce);
+    if (!is_there) {
+        log_info("member %s: joined", member->node);
+        if (members->hooks->joined)
+            members->hooks->joined(members->owner, member);
+    } else if (is_changed && members->hooks->changed) {
+        members->hooks->changed(members->owner, member);
+    }
+    if (member->is_self)
+        members_grow_older(members);
+}
+
+const struct member *members_next(const struct members *members,
+                                  const struct member *member)
+{
+    bool is_there;
+    size_t position = 0;
+
+    if (member)
+        position =
+            member_position(members, slice_of(member->node), &is_there) + 1;
+    return position < members->count ? members->list[position] : NULL;
+}
+
+const struct member *members_find(const struct members *members,
+                                  struct slice node)
+{
+    bool is_there;
+    size_t position = member_position(members, node, &is_there);
+
+    return is_there ? members->list[position] : NULL;
+}
+
+static bool member_serves(const struct member *member, const char *prefix,
+                          struct slice name)
+{
+    size_t prefix_size = strlen(prefix);
+    struct event_list list;
+    struct slice item;
+
+    if (!member->serves)
+        return false;
+    event_list_open(&list, (struct slice){member->serves, member->serves_size});
+    while (event_list_next(&list, &item)) {
+        if (slice_starts_with(item, prefix) &&
+            slice_equal((struct slice){item.data + prefix_size,
+                                       item.size - prefix_size},
+                        name))
+            return true;
+    }
+    return false;
+}
+
+enum service_id members_service_of(const struct members *members,
+                                   const char *prefix, struct slice name)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->list[i]->service != SERVICE_NONE &&
+            member_serves(members->list[i], prefix, name))
+            return members->list[i]->service;
+    }
+    return SERVICE_NONE;
+}
+
+bool members_is_fresh(const struct members *members)
+{
+    return members->heard_self_ms &&
+           clock_now_ms() - members->heard_self_ms < FRESH_MS;
+}
+
+struct ranked {
+    const struct member *member;
+    XXH64_hash_t score;
+};
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left;
+    const struct ranked *b = right;
+
+    if (a->score != b->score)
+        return a->score > b->score ? -1 : 1;
+    return strcmp(a->member->node, b->member->node);
+}
+
+size_t members_rank(const struct members *members, enum service_id service,
+                    unsigned partition, const struct member **ranked,
+                    size_t room)
+{
+    struct ranked *all =
+        memory_new_array(members->count + 1, sizeof(struct ranked));
+    size_t count = 0;
+
+    for (size_t i = 0; i < members->count; i++) {
+        const struct member *member = members->list[i];
+
+        if (member->service != service || member->state != MEMBER_UP)
+            continue;
+        all[count].member = member;
+        all[count++].score =
+            XXH64(member->node, strlen(member->node), partition);
+    }
+    qsort(all, count, sizeof(*all), compare_ranked);
+    if (count > room)
+        count = room;
+    for (size_t i = 0; i < count; i++)
+        ranked[i] = all[i].member;
+    memory_free(&all);
+    return count;
+}

@@ -1,0 +1,66 @@
+/*
+ * Who is in the cluster: every daemon announces itself on the fanout exchange
+ * ocean.cluster when it starts, every second, and when it stops.  Silence of
+ * others counts only while our own announcements come back, so a lost or
+ * blocked connection freezes the view and does not empty it (DESIGN 2).
+ */
+#ifndef CLUSTER_MEMBER_H
+#define CLUSTER_MEMBER_H
+
+#include "cluster/event.h"
+#include "cluster/names.h"
+
+enum member_state { MEMBER_STARTING, MEMBER_UP, MEMBER_LEAVING };
+
+struct member {
+    char node[NAME_MAX_BYTES];
+    uint64_t boot;
+    enum service_id service; /* SERVICE_NONE: a frontend or a tool */
+    char kind[NAME_MAX_BYTES]; /* "frontend", "delivery" ... */
+    enum member_state state;
+    char shares[PARTITIONS_MAX + 1]; /* per partition: '-' not subscribed,
+                                        's' subscribed, 'o' owner */
+    char *serves;   /* encoded list, or NULL */
+    size_t serves_size;
+    char address[NAME_MAX_BYTES];
+    unsigned silent; /* own announcements since its last one */
+    bool is_self;
+};
+
+struct members;
+
+struct member_hooks {
+    void (*joined)(void *owner, const struct member *member);
+    /* Stopped in order, or silent for longer than the grace time. */
+    void (*left)(void *owner, const struct member *member, bool in_order);
+    /* Shares, state or what it serves changed. */
+    void (*changed)(void *owner, const struct member *member);
+};
+
+/* `grace` = own announcements that may come back without one of the other's:
+ * DESIGN 3: 5. */
+struct members *members_create(const char *self, unsigned grace,
+                               const struct member_hooks *hooks, void *owner);
+/* An announcement from anybody, ourselves included. */
+void members_heard(struct members *members, const struct event *announce);
+/* NULL-terminated walk: pass NULL first.  The order is by node name. */
+const struct member *members_next(const struct members *members,
+                                  const struct member *member);
+const struct member *members_find(const struct members *members,
+                                  struct slice node);
+/* Who serves an IQ namespace or feature ("iq:..."); SERVICE_NONE: nobody. */
+enum service_id members_service_of(const struct members *members,
+                                   const char *prefix, struct slice name);
+/* Our own announcements come back (the view is fresh). */
+bool members_is_fresh(const struct members *members);
+void members_destroy(struct members **members);
+
+/*
+ * Rendezvous ranking: writes the nodes of `service` that are up, best first
+ * for that partition, into `ranked` (at most `room`); returns how many.
+ */
+size_t members_rank(const struct members *members, enum service_id service,
+                    unsigned partition, const struct member **ranked,
+                    size_t room);
+
+#endif

@@ -1,0 +1,269 @@
+#include "cluster/service.h"
+
+#include <event2/event.h>
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cluster/service_private.h"
+
+enum {
+    BALANCE_MS = 200,
+    LISTEN_MS = 300, /* others answer a newcomer's announcement at once */
+};
+
+bool service_has_store(const struct service *service)
+{
+    return service->spec->begin != NULL;
+}
+
+/* Members. */
+
+static bool is_frontend(const struct member *member)
+{
+    return !strcmp(member->kind, "frontend");
+}
+
+static void peers_changed(struct service *service, const struct member *member)
+{
+    if (member->service == service->spec->service)
+        service->calm_since_ms = clock_now_ms();
+}
+
+static void on_joined(void *owner, const struct member *member)
+{
+    struct service *service = owner;
+
+    peers_changed(service, member);
+    for (unsigned i = 0; i < service->partition_count; i++) {
+        struct partition *partition = &service->partitions[i];
+
+        if (is_frontend(member) && (partition->state == PARTITION_TAKING ||
+                                    partition->state == PARTITION_OWNED))
+            takeover_ask(partition, slice_of(member->node));
+    }
+}
+
+static void node_gone(struct partition *partition, struct slice node)
+{
+    const struct service_spec *spec = partition->service->spec;
+    struct output output;
+
+    takeover_forget(partition, node);
+    if (!spec->node_gone || !partition->data)
+        return;
+    partition_output_init(partition, &output);
+    spec->node_gone(partition->data, node, &output);
+    work_publish(partition, &output);
+    output_deinit(&output);
+}
+
+static void on_left(void *owner, const struct member *member, bool in_order)
+{
+    struct service *service = owner;
+
+    (void)in_order;
+    peers_changed(service, member);
+    if (!is_frontend(member))
+        return;
+    for (unsigned i = 0; i < service->partition_count; i++)
+        node_gone(&service->partitions[i], slice_of(member->node));
+}
+
+static void on_changed(void *owner, const struct member *member)
+{
+    struct service *service = owner;
+
+    (void)member;
+    balance(service, clock_now_ms());
+}
+
+/* Node events. */
+
+static void on_node_event(void *owner, const struct event *event)
+{
+    if (event->type == EVENT_SNAPSHOT_SESSION ||
+        event->type == EVENT_SNAPSHOT_END)
+        takeover_heard(owner, event);
+}
+
+/*
+ * A frontend's inbox is gone and with it the session the stanza was for: it is
+ * routed again, as RFC 6121 section 8 says for what is there now.
+ */
+static void route_again(struct service *service, const struct event *returned,
+                        struct bus_receipt *receipt)
+{
+    struct event event;
+    struct output output;
+
+    event_copy_as(&event, EVENT_STANZA_ROUTE, returned);
+    event.session = 0;
+    event.by = SLICE_NONE;
+    event.epoch = 0;
+    event.condition = SLICE("returned");
+    if (!event.stamp)
+        event.stamp = clock_unix_ms();
+    daemon_output_init(service->daemon, &output);
+    output_to_user(&output, SERVICE_DELIVERY, event.to, &event);
+    daemon_publish(service->daemon, &output, receipt);
+    output_deinit(&output);
+}
+
+static void on_unroutable(void *owner, struct bus_destination *destination,
+                          struct slice raw, struct bus_receipt *receipt)
+{
+    struct service *service = owner;
+    struct buffer body = BUFFER_EMPTY;
+    struct event_batch batch;
+    struct event event;
+    const char *error;
+
+    (void)destination;
+    event_batch_header(&body, 1);
+    buffer_append(&body, raw);
+    if (event_batch_open(&batch, buffer_slice(&body), &error) ==
+            EVENT_READ_OK &&
+        event_batch_next(&batch, &event, &raw, &error) == EVENT_READ_OK &&
+        event.type == EVENT_STANZA_DELIVER && event.kind == STANZA_MESSAGE)
+        route_again(service, &event, receipt);
+    if (receipt)
+        bus_receipt_settle(receipt);
+    buffer_deinit(&body);
+}
+
+/* Time. */
+
+static void on_tick(void *owner, uint64_t now_ms)
+{
+    struct service *service = owner;
+
+    for (unsigned i = 0; i < service->partition_count; i++)
+        partition_tick(&service->partitions[i], now_ms);
+}
+
+static bool has_drained(const struct service *service)
+{
+    for (unsigned i = 0; i < service->partition_count; i++) {
+        if (service->partitions[i].state != PARTITION_ABSENT)
+            return false;
+    }
+    return true;
+}
+
+static void on_balance_due(evutil_socket_t fd, short what, void *argument)
+{
+    struct service *service = argument;
+    struct members *members = daemon_members(service->daemon);
+    uint64_t now = clock_now_ms();
+
+    (void)fd;
+    (void)what;
+    if (daemon_is_draining(service->daemon)) {
+        if (has_drained(service))
+            daemon_finish(service->daemon);
+        return;
+    }
+    if (!service->is_up && members_is_fresh(members)) {
+        if (!service->calm_since_ms) {
+            service->calm_since_ms = now;
+        } else if (now - service->calm_since_ms >= LISTEN_MS) {
+            service->is_up = true;
+            daemon_set_state(service->daemon, MEMBER_UP);
+            log_info("ready");
+        }
+    }
+    balance(service, now);
+}
+
+static void on_drain(void *owner)
+{
+    struct service *service = owner;
+
+    for (unsigned i = 0; i < service->partition_count; i++)
+        partition_leave(&service->partitions[i], false);
+}
+
+static void describe(void *owner, char *shares)
+{
+    static const char letters[] = {
+        [PARTITION_ABSENT] = '-',  [PARTITION_SUBSCRIBED] = 's',
+        [PARTITION_TAKING] = 's',  [PARTITION_OWNED] = 'o',
+        [PARTITION_LEAVING] = 'o', [PARTITION_CLOSING] = '-'};
+    struct service *service = owner;
+
+    for (unsigned i = 0; i < service->partition_count; i++)
+        shares[i] = letters[service->partitions[i].state];
+    shares[service->partition_count] = '\0';
+}
+
+/* Start and stop. */
+
+static void service_init(struct service *service)
+{
+    const struct service_spec *spec = service->spec;
+
+    for (size_t i = 0; i < spec->handler_count; i++)
+        service->handlers[spec->handlers[i].type] = spec->handlers[i].handle;
+    service->epochs = map_create();
+    service->prefetch = daemon_common(service->daemon)->prefetch;
+    service->partition_count =
+        (unsigned)daemon_common(service->daemon)->partitions;
+    if (service_has_store(service))
+        service->store = worker_pool_create(daemon_loop(service->daemon), 1, 0);
+    for (unsigned i = 0; i < service->partition_count; i++)
+        partition_init(&service->partitions[i], service, i);
+}
+
+static void service_deinit(struct service *service)
+{
+    size_t position = 0;
+    struct slice by;
+    void *epoch;
+
+    for (unsigned i = 0; i < service->partition_count; i++)
+        partition_deinit(&service->partitions[i]);
+    worker_pool_destroy(&service->store, NULL);
+    work_free_spare(service);
+    while (map_next(service->epochs, &position, &by, &epoch))
+        memory_free(&epoch);
+    map_destroy(&service->epochs);
+}
+
+int service_main(const struct service_spec *spec, int argc, char **argv)
+{
+    struct service *service = memory_new(sizeof(*service));
+    struct daemon_spec daemon_spec = {
+        .kind = service_name(spec->service),
+        .service = spec->service,
+        .options = spec->options,
+        .config = memory_new(spec->config_size + 1),
+        .serves = spec->serves,
+        .node_event = on_node_event,
+        .bus = {.unroutable = on_unroutable},
+        .members = {on_joined, on_left, on_changed},
+        .drain = on_drain,
+        .tick = on_tick,
+        .describe = describe,
+    };
+    struct timeval interval = {0, BALANCE_MS * 1000};
+    struct event *balance_due;
+
+    service->spec = spec;
+    service->config = daemon_spec.config;
+    service->daemon = daemon_start(&daemon_spec, service, argc, argv);
+    service_init(service);
+    balance_due = event_new(daemon_loop(service->daemon), -1, EV_PERSIST,
+                            on_balance_due, service);
+    BUG_ON(!balance_due);
+    event_add(balance_due, &interval);
+    daemon_run(service->daemon);
+    event_free(balance_due);
+    service_deinit(service);
+    daemon_stop(&service->daemon);
+    memory_free(&daemon_spec.config);
+    memory_free(&service);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,113 @@
+/*
+ * Inside the skeleton of a service: one struct service per process, one struct
+ * partition per partition of the cluster.
+ *   service.c    start, hooks, stop
+ *   balance.c    which partitions to subscribe to, keep, hand over
+ *   partition.c  the life of one subscription and ownership
+ *   takeover.c   snapshots and epochs when a partition is taken over
+ *   work.c       batches through the handlers, publishing, acknowledging
+ */
+#ifndef CLUSTER_SERVICE_PRIVATE_H
+#define CLUSTER_SERVICE_PRIVATE_H
+
+#include "base/map.h"
+#include "base/worker.h"
+#include "cluster/daemon.h"
+#include "cluster/service.h"
+
+enum partition_state {
+    PARTITION_ABSENT,     /* not subscribed */
+    PARTITION_SUBSCRIBED, /* standby, or owner that does not know it yet */
+    PARTITION_TAKING,     /* ours: collecting snapshots, opening the state */
+    PARTITION_OWNED,      /* ours: events are handled */
+    PARTITION_LEAVING,    /* finishing what is in hand, then closing */
+    PARTITION_CLOSING,    /* the channel is being closed */
+};
+
+/* A message received and not yet given to the handlers. */
+struct held {
+    struct held *next;
+    struct bus_message *message;
+};
+
+struct partition {
+    struct service *service;
+    unsigned number;
+    char queue[NAME_MAX_BYTES];
+    enum partition_state state;
+    struct bus_subscription *subscription;
+    struct held *held_first, **held_last;
+    unsigned generation; /* grows when what was received becomes void */
+    unsigned working;    /* works not settled, of this generation */
+    bool is_committing;  /* a store job is under way */
+    bool is_stopped;     /* met a newer major version: not subscribed again */
+    bool goes_on;        /* after LEAVING: subscribe again, as standby */
+    void *data;          /* the service's state; NULL unless open */
+    uint64_t epoch;
+    uint64_t taking_since_ms;
+    uint64_t retry_at_ms; /* opening or committing failed */
+    struct map *awaited;  /* nodes whose snapshot is asked for: struct ask */
+};
+
+struct service {
+    const struct service_spec *spec;
+    struct daemon *daemon;
+    void *config;
+    uint64_t prefetch;
+    struct partition partitions[PARTITIONS_MAX];
+    unsigned partition_count;
+    struct worker_pool *store; /* NULL: handlers run on the loop */
+    struct map *epochs;        /* highest seen per publishing partition:
+                                  uint64_t, used where handlers run */
+    service_handler_fn handlers[EVENT_TYPE_COUNT];
+    struct work *spare_works;
+    uint64_t sequence;      /* of events that begin here (atomic) */
+    uint64_t calm_since_ms; /* last change among the members of our kind */
+    uint64_t moved_at_ms;
+    bool is_up;
+};
+
+bool service_has_store(const struct service *service);
+
+/* partition.c */
+void partition_init(struct partition *partition, struct service *service,
+                    unsigned number);
+void partition_deinit(struct partition *partition);
+void partition_subscribe(struct partition *partition);
+/* Hands it over in order; goes_on: then stands by. */
+void partition_leave(struct partition *partition, bool goes_on);
+void partition_enter(struct partition *partition, enum partition_state state);
+void partition_probe(struct partition *partition);
+void partition_tick(struct partition *partition, uint64_t now_ms);
+/* No work is under way and it was asked to leave: closes the channel. */
+void partition_maybe_close(struct partition *partition);
+/* Hands what is held to the handlers, as far as that is possible now. */
+void partition_advance(struct partition *partition);
+/* A newer major version was met: stops consuming, nothing is lost. */
+void partition_stop(struct partition *partition, const char *reason);
+void partition_output_init(struct partition *partition, struct output *output);
+
+/* takeover.c */
+void takeover_begin(struct partition *partition);
+void takeover_end(struct partition *partition);
+void takeover_tick(struct partition *partition, uint64_t now_ms);
+/* A frontend has appeared while the partition is ours. */
+void takeover_ask(struct partition *partition, struct slice node);
+void takeover_forget(struct partition *partition, struct slice node);
+/* snapshot.session, snapshot.end */
+void takeover_heard(struct service *service, const struct event *event);
+
+/* work.c */
+struct work;
+
+void work_on_loop(struct partition *partition, struct bus_message *message);
+/* Takes what is held as one transaction; at most one at a time. */
+void work_on_store(struct partition *partition);
+/* Publishes what a hook outside a batch has put out. */
+void work_publish(struct partition *partition, struct output *output);
+void work_free_spare(struct service *service);
+
+/* balance.c */
+void balance(struct service *service, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,427 @@
+/*
+ * Drives the bus against a real broker for the integration tests, which kill,
+ * starve and fill that broker meanwhile.  One scenario per run:
+ *   bus_probe PORT SCENARIO [COUNT [PER_SECOND]]
+ * Every line on stdout is a fact the test may wait for; the last one is "ok" or
+ * "failed: why", which is also the exit status.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cluster/bus.h"
+
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    EVENT_BYTES = 100, /* MessagePack bin of 98 bytes; a number at the end */
+    TICK_MS = 10,
+    LIMIT_MS = 120000,
+};
+
+struct probe {
+    struct event_base *loop;
+    struct event *tick;
+    struct bus *bus;
+    struct bus *other; /* a second daemon */
+    struct bus_destination *destination;
+    struct bus_subscription *subscription;
+    const struct scenario *scenario;
+    uint64_t count;
+    uint64_t per_second; /* 0: at once */
+    uint64_t began_ms;
+    uint64_t turned_ms;
+    uint64_t longest_turn_ms;
+    uint64_t published;
+    uint64_t settled;
+    uint64_t received; /* highest in order */
+    uint64_t repeats;
+    uint64_t misplaced;
+    uint64_t returned;
+    uint64_t resets;
+    unsigned step;
+    struct bus_message *held;
+    const char *failure;
+};
+
+struct scenario {
+    const char *name;
+    void (*begin)(struct probe *probe);
+    void (*tick)(struct probe *probe);
+    bool (*is_done)(const struct probe *probe);
+};
+
+static void say(const char *text)
+{
+    puts(text);
+    fflush(stdout);
+}
+
+static void fail(struct probe *probe, const char *why)
+{
+    if (!probe->failure)
+        probe->failure = why;
+    event_base_loopbreak(probe->loop);
+}
+
+/* Numbered events. */
+
+static struct slice encode(uint64_t number, char *out)
+{
+    memset(out, 0, EVENT_BYTES);
+    out[0] = (char)0xc4; /* bin 8 */
+    out[1] = EVENT_BYTES - 2;
+    memcpy(out + EVENT_BYTES - sizeof(number), &number, sizeof(number));
+    return (struct slice){out, EVENT_BYTES};
+}
+
+static uint64_t decode(struct slice event)
+{
+    uint64_t number;
+
+    memcpy(&number, event.data + EVENT_BYTES - sizeof(number), sizeof(number));
+    return number;
+}
+
+static void check_number(struct probe *probe, uint64_t number)
+{
+    if (number == probe->received + 1)
+        probe->received++;
+    else if (number <= probe->received)
+        probe->repeats++;
+    else
+        probe->misplaced++;
+}
+
+static void check_body(struct probe *probe, struct slice body)
+{
+    size_t count = body.size / EVENT_BYTES;
+    const char *first = body.data + body.size - count * EVENT_BYTES;
+
+    for (size_t i = 0; i < count; i++)
+        check_number(probe, decode((struct slice){first + i * EVENT_BYTES,
+                                                  EVENT_BYTES}));
+}
+
+static void on_settled(void *argument)
+{
+    struct probe *probe = argument;
+
+    probe->settled++;
+}
+
+static void publish_one(struct probe *probe)
+{
+    char event[EVENT_BYTES];
+    struct bus_receipt *receipt =
+        bus_receipt_create(probe->bus, on_settled, probe);
+
+    bus_publish(probe->destination, encode(++probe->published, event), true,
+                receipt);
+    bus_receipt_seal(receipt);
+}
+
+/* Hooks. */
+
+static void on_connected(void *owner)
+{
+    (void)owner;
+    say("connected");
+}
+
+static void on_disconnected(void *owner, const char *reason)
+{
+    (void)owner;
+    printf("disconnected: %s\n", reason);
+    fflush(stdout);
+}
+
+static void on_blocked(void *owner, bool is_blocked)
+{
+    (void)owner;
+    say(is_blocked ? "blocked" : "unblocked");
+}
+
+static void on_unroutable(void *owner, struct bus_destination *destination,
+                          struct slice event, struct bus_receipt *receipt)
+{
+    struct probe *probe = owner;
+
+    if (destination != probe->destination ||
+        decode(event) != ++probe->returned)
+        fail(probe, "returned out of order");
+    if (receipt)
+        bus_receipt_settle(receipt);
+}
+
+static void on_refused(void *owner, const char *what, const char *reason)
+{
+    (void)owner;
+    printf("refused: %s: %s\n", what, reason);
+    fflush(stdout);
+}
+
+static struct bus *connect_bus(struct probe *probe, unsigned port,
+                               const char *name)
+{
+    static const struct bus_hooks hooks = {
+        .connected = on_connected,
+        .disconnected = on_disconnected,
+        .blocked = on_blocked,
+        .unroutable = on_unroutable,
+        .refused = on_refused,
+    };
+    struct bus_config config = {
+        .host = "127.0.0.1",
+        .port = port,
+        .user = "probe",
+        .password = "probe",
+        .vhost = "/",
+        .name = name,
+        .heartbeat_seconds = 5,
+        .batch_events = 256,
+        .batch_bytes = 65536,
+        .pressure_high_bytes = 1 << 20,
+        .pressure_low_bytes = 1 << 19,
+    };
+
+    return bus_create(probe->loop, &config, &hooks, probe);
+}
+
+/* Consuming. */
+
+static void on_received(void *argument, struct bus_message *message)
+{
+    struct probe *probe = argument;
+
+    check_body(probe, message->body);
+    bus_ack(probe->subscription, message);
+}
+
+static void on_reset(void *argument, const char *reason)
+{
+    struct probe *probe = argument;
+
+    (void)reason;
+    probe->resets++;
+}
+
+static void on_started(void *argument)
+{
+    (void)argument;
+    say("started");
+}
+
+static void on_closed(void *argument)
+{
+    (void)argument;
+    say("closed");
+}
+
+static struct bus_subscribe subscribe_to(struct probe *probe,
+                                         const char *queue)
+{
+    return (struct bus_subscribe){
+        .queue = queue,
+        .consumer_tag = "probe",
+        .prefetch = 64,
+        .received = on_received,
+        .started = on_started,
+        .reset = on_reset,
+        .closed = on_closed,
+        .argument = probe,
+    };
+}
+
+static void consume(struct probe *probe, const char *queue)
+{
+    struct bus_subscribe subscribe = subscribe_to(probe, queue);
+
+    probe->subscription = bus_subscribe(probe->bus, &subscribe);
+}
+
+/* Flow: publish and consume all the time, whatever happens to the broker. */
+
+static void flow_begin(struct probe *probe)
+{
+    probe->destination =
+        bus_destination(probe->bus, "ocean.test", SLICE("00"), BUS_CORE);
+    consume(probe, "test.00");
+}
+
+static void flow_tick(struct probe *probe)
+{
+    uint64_t due = probe->count;
+
+    if (probe->per_second)
+        due = (clock_now_ms() - probe->began_ms) * probe->per_second / 1000;
+    while (probe->published < probe->count && probe->published < due &&
+           bus_pending_bytes(probe->bus) < 1 << 20)
+        publish_one(probe);
+}
+
+static bool flow_is_done(const struct probe *probe)
+{
+    return probe->settled == probe->count && probe->received == probe->count;
+}
+
+/* Full: a short queue rejects; later it is drained. */
+
+enum { FULL_MS = 2000 };
+
+static void full_begin(struct probe *probe)
+{
+    probe->destination =
+        bus_destination(probe->bus, "ocean.test", SLICE("short"), BUS_CORE);
+}
+
+static void full_tick(struct probe *probe)
+{
+    /* In small batches, so that there is more than one to be rejected. */
+    for (int i = 0; i < 5 && probe->published < probe->count; i++)
+        publish_one(probe);
+    if (!probe->subscription && clock_now_ms() > probe->began_ms + FULL_MS) {
+        if (probe->settled == probe->count)
+            fail(probe, "nothing was rejected");
+        consume(probe, "test.short");
+    }
+}
+
+/* Missing: inboxes and askers that are not there; questions about queues. */
+
+static void on_inspected_missing(void *argument, bool exists, uint64_t messages,
+                                 uint64_t consumers)
+{
+    struct probe *probe = argument;
+
+    if (exists || messages || consumers)
+        fail(probe, "a missing queue was found");
+    probe->step++;
+}
+
+static void on_inspected_present(void *argument, bool exists, uint64_t messages,
+                                 uint64_t consumers)
+{
+    struct probe *probe = argument;
+
+    if (!exists || consumers || messages)
+        fail(probe, "an empty queue was not found as it is");
+    probe->step++;
+}
+
+static void missing_begin(struct probe *probe)
+{
+    struct bus_destination *asker =
+        bus_destination(probe->bus, "ocean.node", SLICE("gone"), BUS_ANSWER);
+    struct bus_receipt *receipt =
+        bus_receipt_create(probe->bus, on_settled, probe);
+    char event[EVENT_BYTES];
+
+    probe->destination =
+        bus_destination(probe->bus, "ocean.frontend", SLICE("gone"), BUS_INBOX);
+    bus_publish(asker, encode(1, event), false, receipt);
+    bus_receipt_seal(receipt);
+    for (uint64_t i = 0; i < probe->count; i++)
+        publish_one(probe);
+    bus_inspect(probe->bus, "frontend.gone", on_inspected_missing, probe);
+    bus_inspect(probe->bus, "test.spare", on_inspected_present, probe);
+    bus_delete_queue(probe->bus, "test.spare");
+    bus_delete_queue(probe->bus, "test.spare");
+    bus_inspect(probe->bus, "test.spare", on_inspected_missing, probe);
+}
+
+static bool missing_is_done(const struct probe *probe)
+{
+    return probe->settled == probe->count + 1 &&
+           probe->returned == probe->count && probe->step == 3;
+}
+
+/* Refused: no such exchange, no such queue; others are not held up by it. */
+
+static void refused_begin(struct probe *probe)
+{
+    struct bus_destination *nowhere =
+        bus_destination(probe->bus, "ocean.nowhere", SLICE("00"), BUS_CORE);
+    struct bus_subscribe subscribe = subscribe_to(probe, "test.nowhere");
+    char event[EVENT_BYTES];
+
+    bus_publish(nowhere, encode(1, event), true, NULL);
+    bus_subscribe(probe->bus, &subscribe);
+    flow_begin(probe);
+}
+
+/* Inbox: its owner leaves with messages in hand, the standby gets them all, in
+ * order; both declare and bind as the daemons do. */
+
+static void on_kept(void *argument, struct bus_message *message)
+{
+    struct probe *probe = argument;
+
+    if (probe->held) /* every second one, so that acks have gaps */
+        bus_ack(probe->subscription, message);
+    probe->held = probe->held ? NULL : message;
+}
+
+static void inbox_begin(struct probe *probe)
+{
+    struct bus_subscribe subscribe = subscribe_to(probe, "frontend.one");
+
+    probe->destination =
+        bus_destination(probe->bus, "ocean.frontend", SLICE("one"), BUS_CORE);
+    subscribe.declare = BUS_DECLARE_INBOX;
+    subscribe.key = "one";
+    subscribe.queue_type = "classic";
+    subscribe.prefetch = 16;
+    subscribe.received = on_kept;
+    probe->subscription = bus_subscribe(probe->bus, &subscribe);
+}
+
+static void inbox_tick(struct probe *probe)
+{
+    struct bus_subscribe standby = subscribe_to(probe, "frontend.one");
+
+    if (probe->published < probe->count)
+        publish_one(probe);
+    if (probe->published < probe->count || probe->step)
+        return;
+    probe->step = 1;
+    standby.declare = BUS_DECLARE_STANDBY;
+    bus_unsubscribe(&probe->subscription);
+    probe->subscription = bus_subscribe(probe->other, &standby);
+}
+
+static bool inbox_is_done(const struct probe *probe)
+{
+    /* What was acknowledged before does not come again. */
+    return probe->settled == probe->count &&
+           probe->received + probe->misplaced >= probe->count / 2 &&
+           bus_is_idle(probe->bus);
+}
+
+/* Node and tap queues, a dead letter. */
+
+static void on_node_message(void *argument, struct bus_message *message)
+{
+    struct probe *probe = argument;
+
+    probe->step++;
+    bus_ack(probe->subscription, message);
+}
+
+static void on_dead_letter(void *argument, struct bus_message *message)
+{
+    struct probe *probe = argument;
+
+    probe->returned++;
+    bus_ack(probe->held ? NULL : probe->subscription, message);
+}
+
+static const struct scenario scenarios[] = {
+    {"flow", flow_begin, flow_tick, flow_is_done},
+    {"full", full_begin, full_tick, flow_is_done},
+    {"missing", missing_begin, NULL, missing_is_done},
+    {"refused", refused_begin, flow_tick, flow_is_done},
+    {"inbox", inbox_begin, inbox_tick, inbox_is_done},
+};

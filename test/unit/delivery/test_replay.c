@@ -1,0 +1,257 @@
+#include "base/clock.h"
+#include "fixture.h"
+
+#define REPLAY_A "archive archive.replay #1 " BOB " <" BOB "/a"
+#define REPLAY_B "archive archive.replay #2 " BOB " <" BOB "/b"
+#define STORE "archive archive.store/chat " BOB " <" AMY "/pc {<body>hi</body>}"
+#define LIVE_A                                                                 \
+    "inbox:f1 stanza.deliver #1 message/chat " BOB " <" AMY                    \
+    "/pc {<body>hi</body>}"
+
+/* The last question, and the mark of the last message stored. */
+static struct {
+    uint64_t request, count, mark;
+} last;
+
+/* Takes note of questions and stores, then compares. */
+static bool outputs_were(const char *const *lines, size_t count)
+{
+    struct buffer body = BUFFER_EMPTY;
+    struct event event;
+
+    for (size_t i = 0; outputs_event(&output, i, &body, &event); i++) {
+        if (event.type == EVENT_ARCHIVE_REPLAY) {
+            last.request = event.request;
+            last.count = event.count;
+        } else if (event.type == EVENT_ARCHIVE_STORE) {
+            last.mark = event.mark;
+        }
+    }
+    buffer_deinit(&body);
+    return outputs_are(&output, lines, count);
+}
+
+#define EXPECT_NOTED(...)                                                      \
+    do {                                                                       \
+        const char *const lines_[] = {__VA_ARGS__};                            \
+        CU_ASSERT_TRUE(outputs_were(lines_, ARRAY_SIZE(lines_)));              \
+    } while (0)
+
+static void send_presence(uint64_t session, const char *full,
+                          const char *subtype, int64_t priority)
+{
+    struct event event = fixture_presence(session, full, subtype, priority);
+
+    fixture_send(&event);
+    /* What goes to presence is another test's. */
+    for (struct output_item **item = &output.first; *item;) {
+        if ((*item)->service == SERVICE_PRESENCE)
+            *item = (*item)->next;
+        else
+            item = &(*item)->next;
+    }
+}
+
+static void send_message(const char *to)
+{
+    struct event event = fixture_message("chat", to);
+
+    fixture_send(&event);
+}
+
+static void send_replayed(uint64_t session, uint64_t request, uint64_t count,
+                          uint64_t mark)
+{
+    struct event event = fixture_event(EVENT_ARCHIVE_REPLAYED);
+
+    event.to = SLICE(BOB);
+    event.session = session;
+    event.node = SLICE("f1");
+    event.request = request;
+    event.count = count;
+    event.mark = mark;
+    fixture_send(&event);
+}
+
+static void open_online(void)
+{
+    last.request = last.count = last.mark = 0;
+    fixture_open();
+    fixture_add(1, "a", false, 0);
+    fixture_add(2, "b", false, 0);
+    send_presence(1, BOB "/a", NULL, 0);
+    EXPECT_NOTED(REPLAY_A);
+}
+
+static void test_nothing_stored(void)
+{
+    open_online();
+    CU_ASSERT_EQUAL(last.count, 0);
+    send_replayed(1, last.request, 0, 0);
+    EXPECT_NOTHING(&output);
+    send_message(BOB);
+    EXPECT_NOTED(LIVE_A);
+    fixture_close();
+}
+
+static void test_nothing_overtakes(void)
+{
+    open_online();
+    send_message(BOB);
+    send_message(BOB "/a");
+    EXPECT_NOTED(STORE, STORE);
+    /* A page; then one more with what was stored meanwhile; then it is live. */
+    send_replayed(1, last.request, 17, 0);
+    EXPECT_NOTED(REPLAY_A);
+    CU_ASSERT_EQUAL(last.count, 17);
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, last.request, 19, last.mark - 1);
+    EXPECT_NOTED(REPLAY_A);
+    CU_ASSERT_EQUAL(last.count, 19);
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, last.request, 0, last.mark - 1); /* not all of it */
+    EXPECT_NOTED(REPLAY_A);
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, last.request, 0, last.mark);
+    EXPECT_NOTHING(&output);
+    send_message(BOB);
+    EXPECT_NOTED(LIVE_A);
+    fixture_close();
+}
+
+/* An archive that has forgotten our marks: what was stored before the question
+ * came before it. */
+static void test_marks_forgotten(void)
+{
+    open_online();
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, last.request, 0, 0);
+    EXPECT_NOTED(REPLAY_A);
+    send_replayed(1, last.request, 0, 0);
+    EXPECT_NOTHING(&output);
+    send_message(BOB);
+    EXPECT_NOTED(LIVE_A);
+    fixture_close();
+}
+
+static void test_other_stanzas_pass(void)
+{
+    struct event event = fixture_message("headline", BOB);
+
+    open_online();
+    fixture_send(&event);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_STANZA_DELIVER), 1);
+    output_clear(&output);
+    event.subtype = SLICE("groupchat");
+    event.to = SLICE(BOB "/a");
+    fixture_send(&event);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_STANZA_DELIVER), 1);
+    output_clear(&output);
+    send_message(BOB "/b"); /* connected; has no stored messages before it */
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_STANZA_DELIVER), 1);
+    output_clear(&output);
+    event = fixture_message("chat", BOB);
+    event.is_durable = false; /* may not overtake what was stored */
+    fixture_send(&event);
+    EXPECT_NOTED(STORE);
+    fixture_close();
+}
+
+static void test_outdated_answers(void)
+{
+    uint64_t first;
+
+    open_online();
+    first = last.request;
+    replay_tick(delivery, clock_now_ms() + 9000, &output);
+    EXPECT_NOTHING(&output);
+    replay_tick(delivery, clock_now_ms() + 10000, &output);
+    EXPECT_NOTED(REPLAY_A);
+    CU_ASSERT_NOT_EQUAL(first, last.request);
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, first, 0, last.mark);        /* to the first question */
+    send_replayed(2, last.request, 0, last.mark); /* to another session */
+    EXPECT_NOTHING(&output);
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, last.request, 0, last.mark);
+    send_message(BOB);
+    EXPECT_NOTED(LIVE_A);
+    send_replayed(1, last.request, 0, last.mark); /* repeated */
+    send_replayed(1, last.request, 5, last.mark);
+    EXPECT_NOTHING(&output);
+    fixture_close();
+}
+
+/* An archive that does not repeat `request` is believed by its mark. */
+static void test_answers_without_request(void)
+{
+    open_online();
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_replayed(1, 0, 3, last.mark);
+    EXPECT_NOTED(REPLAY_A);
+    send_replayed(1, 0, 0, last.mark - 1);
+    EXPECT_NOTED(REPLAY_A);
+    send_replayed(1, 0, 0, last.mark);
+    send_message(BOB);
+    EXPECT_NOTED(LIVE_A);
+    fixture_close();
+}
+
+static void test_session_lost(void)
+{
+    open_online();
+    send_presence(2, BOB "/b", NULL, 0); /* one replay at a time */
+    EXPECT_NOTHING(&output);
+    send_replayed(1, last.request, 8, 0);
+    EXPECT_NOTED(REPLAY_A);
+    send_presence(1, BOB "/a", "unavailable", 0);
+    EXPECT_NOTED(REPLAY_B);
+    CU_ASSERT_EQUAL(last.count, 0); /* nobody knows whether it got the page */
+    send_message(BOB);
+    EXPECT_NOTED(STORE);
+    send_presence(2, BOB "/b", NULL, -1);
+    EXPECT_NOTHING(&output);
+    send_message(BOB);
+    EXPECT_NOTED(STORE); /* nobody is there */
+    send_replayed(2, last.request, 0, last.mark);
+    EXPECT_NOTHING(&output);
+    send_presence(2, BOB "/b", NULL, 0);
+    EXPECT_NOTED(REPLAY_B);
+    fixture_close();
+}
+
+static void test_when_it_starts(void)
+{
+    open_online();
+    send_replayed(1, last.request, 0, 0);
+    send_presence(1, BOB "/a", NULL, 5); /* is there already */
+    EXPECT_NOTHING(&output);
+    send_presence(1, BOB "/a", NULL, -5);
+    EXPECT_NOTHING(&output);
+    send_presence(1, BOB "/a", NULL, 0);
+    EXPECT_NOTED(REPLAY_A);
+    fixture_close();
+}
+
+int main(void)
+{
+    static const struct unit_case cases[] = {
+        {"nothing stored", test_nothing_stored},
+        {"nothing overtakes what is stored", test_nothing_overtakes},
+        {"an archive that has forgotten marks", test_marks_forgotten},
+        {"what passes meanwhile", test_other_stanzas_pass},
+        {"outdated and repeated answers", test_outdated_answers},
+        {"answers without the request", test_answers_without_request},
+        {"the session is lost", test_session_lost},
+        {"what starts a replay", test_when_it_starts},
+    };
+
+    return unit_run("delivery replay", cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,206 @@
+#include "../../../delivery/snapshot.h"
+
+#include "fixture.h"
+
+#define GONE(id, resource)                                                     \
+    "presence presence.update #" id "/unavailable " BOB " <" BOB "/" resource  \
+    " !gone"
+
+static struct event report(uint64_t session, const char *node,
+                           const char *resource, bool is_available)
+{
+    static char full[8][64];
+    static unsigned next;
+    struct event event = fixture_event(EVENT_SNAPSHOT_SESSION);
+    char *text = full[next++ % 8];
+
+    snprintf(text, sizeof(full[0]), BOB "/%s", resource);
+    event.from = slice_of(text);
+    event.resource = slice_of(resource);
+    event.session = session;
+    event.node = slice_of(node);
+    event.is_available = is_available;
+    event.stamp = 1000 + session;
+    return event;
+}
+
+static void send_report(uint64_t session, const char *node,
+                        const char *resource, bool is_available)
+{
+    struct event event = report(session, node, resource, is_available);
+
+    snapshot_session(delivery, &event, &output);
+}
+
+static struct session *bobs(uint64_t id)
+{
+    struct user *user = user_find(delivery, SLICE(BOB));
+
+    return user ? session_find(user, id) : NULL;
+}
+
+/* As if its last event was long ago. */
+static void let_age(uint64_t id)
+{
+    bobs(id)->touched_ms = 1;
+}
+
+static void test_taking_over(void)
+{
+    struct event event = report(1, "f1", "a", true);
+
+    fixture_open();
+    snapshot_begin(delivery, SLICE("f1"));
+    event.is_interested = true;
+    event.priority = 4;
+    snapshot_session(delivery, &event, &output);
+    send_report(2, "f1", "b", false);
+    snapshot_end(delivery, SLICE("f1"), &output);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(bobs(1)->is_available);
+    CU_ASSERT_TRUE(bobs(1)->is_interested);
+    CU_ASSERT_EQUAL(bobs(1)->priority, 4);
+    CU_ASSERT_FALSE(bobs(2)->is_available);
+    ASSERT_SLICE(bobs(1)->full, BOB "/a");
+    /* The available one is treated as coming online. */
+    replay_tick(delivery, 1, &output);
+    EXPECT(&output, "archive archive.replay #1 " BOB " <" BOB "/a");
+    fixture_close();
+}
+
+static void test_negative_is_not_online(void)
+{
+    struct event event = report(1, "f1", "a", true);
+
+    fixture_open();
+    event.priority = -1;
+    snapshot_session(delivery, &event, &output);
+    replay_tick(delivery, 1, &output);
+    EXPECT_NOTHING(&output);
+    fixture_close();
+}
+
+static void test_replacing(void)
+{
+    fixture_open();
+    send_report(1, "f1", "a", true);
+    send_report(2, "f1", "b", true);
+    send_report(3, "f2", "c", true);
+    send_report(4, "f1", "d", false);
+    let_age(1);
+    snapshot_begin(delivery, SLICE("f1"));
+    send_report(2, "f1", "b", true);
+    CU_ASSERT_PTR_NOT_NULL(bobs(1)); /* nothing ends before the end */
+    snapshot_end(delivery, SLICE("f1"), &output);
+    EXPECT(&output, GONE("1", "a"));
+    CU_ASSERT_PTR_NULL(bobs(1));
+    CU_ASSERT_PTR_NULL(bobs(4));
+    CU_ASSERT_PTR_NOT_NULL(bobs(2));
+    CU_ASSERT_PTR_NOT_NULL(bobs(3));
+    snapshot_begin(delivery, SLICE("f1"));
+    send_report(2, "f1", "b", true);
+    snapshot_end(delivery, SLICE("f1"), &output);
+    EXPECT_NOTHING(&output);
+    fixture_close();
+}
+
+/* Snapshot and queue overtake each other: what was handled just now stays. */
+static void test_race(void)
+{
+    struct event bind = fixture_bind(1, "f1", "a");
+    struct event available = fixture_presence(1, BOB "/a", NULL, 2);
+
+    fixture_open();
+    fixture_send(&bind);
+    fixture_send(&available);
+    output_clear(&output);
+    snapshot_begin(delivery, SLICE("f1"));
+    send_report(1, "f1", "a", false);
+    snapshot_end(delivery, SLICE("f1"), &output);
+    CU_ASSERT_TRUE(bobs(1)->is_available);
+    snapshot_begin(delivery, SLICE("f1"));
+    snapshot_end(delivery, SLICE("f1"), &output);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bobs(1));
+    let_age(1);
+    snapshot_begin(delivery, SLICE("f1"));
+    send_report(1, "f1", "a", false);
+    snapshot_end(delivery, SLICE("f1"), &output);
+    CU_ASSERT_FALSE(bobs(1)->is_available);
+    fixture_close();
+}
+
+static void test_conflict(void)
+{
+    fixture_open();
+    send_report(1, "f1", "a", true);
+    send_report(2, "f2", "a", true); /* logged in later */
+    EXPECT(&output, "inbox:f1 session.kick #1 " BOB "/a !conflict",
+           GONE("1", "a"));
+    send_report(1, "f1", "a", true);
+    EXPECT(&output, "inbox:f1 session.kick #1 " BOB "/a !conflict");
+    CU_ASSERT_PTR_NULL(bobs(1));
+    CU_ASSERT_PTR_NOT_NULL(bobs(2));
+    fixture_close();
+}
+
+static void test_bound_is_newer(void)
+{
+    struct event bind = fixture_bind(3, "f1", "a");
+
+    fixture_open();
+    fixture_send(&bind);
+    output_clear(&output);
+    send_report(2, "f2", "a", true);
+    EXPECT(&output, "inbox:f2 session.kick #2 " BOB "/a !conflict");
+    CU_ASSERT_PTR_NOT_NULL(bobs(3));
+    fixture_close();
+}
+
+static void test_moved(void)
+{
+    fixture_open();
+    send_report(1, "f1", "a", true);
+    send_report(1, "f2", "a", true);
+    CU_ASSERT_STRING_EQUAL(bobs(1)->node, "f2");
+    snapshot_node_gone(delivery, SLICE("f1"), &output);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_PTR_NOT_NULL(bobs(1));
+    fixture_close();
+}
+
+static void test_node_gone(void)
+{
+    fixture_open();
+    send_report(1, "f1", "a", true);
+    send_report(2, "f1", "b", false);
+    send_report(3, "f2", "c", true);
+    snapshot_node_gone(delivery, SLICE("f1"), &output);
+    EXPECT(&output, GONE("1", "a"));
+    replay_tick(delivery, 1, &output); /* goes on at the other frontend */
+    EXPECT(&output, "archive archive.replay #3 " BOB " <" BOB "/c");
+    snapshot_node_gone(delivery, SLICE("f1"), &output);
+    EXPECT_NOTHING(&output);
+    snapshot_node_gone(delivery, SLICE("f2"), &output);
+    EXPECT(&output, GONE("3", "c"));
+    CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
+    replay_tick(delivery, UINT64_MAX, &output);
+    EXPECT_NOTHING(&output);
+    fixture_close();
+}
+
+int main(void)
+{
+    static const struct unit_case cases[] = {
+        {"taking over", test_taking_over},
+        {"a negative priority is not online", test_negative_is_not_online},
+        {"a snapshot replaces", test_replacing},
+        {"but not what happened just now", test_race},
+        {"two frontends claim one resource", test_conflict},
+        {"a bound session is newer", test_bound_is_newer},
+        {"a session moved", test_moved},
+        {"a frontend is gone", test_node_gone},
+    };
+
+    return unit_run("delivery snapshot", cases, ARRAY_SIZE(cases));
+}
