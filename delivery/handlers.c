@@ -95,7 +95,6 @@ static enum handled on_session_bind(void *state, const struct event *event,
         send_bound(event, session, NULL, output);
     else
         bind_session(delivery, user, event, output);
-    user_maybe_forget(delivery, &user);
     return HANDLED;
 }
 

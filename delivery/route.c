@@ -63,7 +63,7 @@ static void deliver(const struct event *stanza, const struct session *session,
     event.session = session->id;
     event.node = SLICE_NONE;
     event.audience = AUDIENCE_RULES;
-    if (stanza->audience == AUDIENCE_INTERESTED)
+    if (stanza->kind == STANZA_IQ && stanza->audience == AUDIENCE_INTERESTED)
         event.to = session->full; /* RFC 6121 2.1.6: a push per resource */
     output_to_inbox(output, slice_of(session->node), &event);
 }

@@ -49,15 +49,16 @@ enum bus_class {
 };
 
 struct bus_hooks {
-    /* Both connections are up and every subscription is back. */
+    /* Both connections are up and every subscription is back (or refused,
+     * which `refused` has told). */
     void (*connected)(void *owner);
     /* Either connection was lost; reconnecting goes on by itself. */
     void (*disconnected)(void *owner, const char *reason);
     /* connection.blocked / unblocked: the broker takes nothing for now. */
     void (*blocked)(void *owner, bool is_blocked);
     /* An event of a BUS_INBOX destination that no queue took.  In order.
-     * `receipt` stays open: publish the event elsewhere with it, or
-     * bus_receipt_settle(receipt). */
+     * `receipt` (may be NULL) stays open: publish the event elsewhere with
+     * it or not, and then bus_receipt_settle(receipt). */
     void (*unroutable)(void *owner, struct bus_destination *destination,
                        struct slice event, struct bus_receipt *receipt);
     /* Too many bytes wait for that destination; or no longer. */
@@ -86,8 +87,7 @@ void bus_destroy(struct bus **bus);
  * key) gives the same destination.
  */
 struct bus_destination *bus_destination(struct bus *bus, const char *exchange,
-                                        struct slice key,
-                                        enum bus_class class);
+                                        struct slice key, enum bus_class class);
 struct slice bus_destination_key(const struct bus_destination *destination);
 void bus_destination_set_owner(struct bus_destination *destination,
                                void *owner); /* any pointer of the caller's */
@@ -125,16 +125,16 @@ enum bus_declare {
 };
 
 struct bus_message {
-    struct slice body;  /* valid until bus_ack or the subscription's reset */
+    struct slice body; /* valid until bus_ack or the subscription's reset */
     bool is_redelivered;
     uint64_t tag;
 };
 
 struct bus_subscribe {
-    const char *queue;
+    const char *queue; /* "" for a TAP: the broker finds a name */
     enum bus_declare declare;
-    const char *exchange; /* for BUS_DECLARE_TAP */
-    const char *key;      /* for INBOX, NODE, TAP */
+    const char *exchange;   /* for BUS_DECLARE_TAP */
+    const char *key;        /* for INBOX, NODE, TAP */
     const char *queue_type; /* "classic" or "quorum", for INBOX */
     const char *consumer_tag;
     unsigned prefetch; /* AMQP messages */
@@ -143,9 +143,12 @@ struct bus_subscribe {
     void (*received)(void *argument, struct bus_message *message);
     /* Consuming has begun (again): basic.consume-ok. */
     void (*started)(void *argument);
-    /* The channel was lost (connection, consumer cancelled, error): all
-     * messages held are void and their bytes gone; acknowledgements of them
-     * are ignored.  It is subscribed again by itself. */
+    /* The channel was lost (connection, consumer cancelled, error) or could
+     * not be opened ("404 NOT_FOUND ...": no such queue): all messages held
+     * are void and their bytes gone; acknowledgements of them are ignored
+     * until the next reset, when their structs are gone too.  It is
+     * subscribed again by itself: after a refusal every second, also a
+     * standby of a queue that is no more, until bus_unsubscribe. */
     void (*reset)(void *argument, const char *reason);
     /* After bus_unsubscribe: the channel is closed, the subscription freed. */
     void (*closed)(void *argument);
@@ -160,12 +163,12 @@ struct bus_subscription *bus_subscribe(struct bus *bus,
 void bus_ack(struct bus_subscription *subscription,
              struct bus_message *message);
 /* Closes the channel: what was not acknowledged goes, in order, to the next
- * consumer.  No message is received after this call. */
+ * consumer.  No message is received after this call; those held are freed. */
 void bus_unsubscribe(struct bus_subscription **subscription);
 
 /* Asks about a queue (passive declaration).  `exists` false: no such queue. */
-typedef void (*bus_inspected_fn)(void *argument, bool exists,
-                                 uint64_t messages, uint64_t consumers);
+typedef void (*bus_inspected_fn)(void *argument, bool exists, uint64_t messages,
+                                 uint64_t consumers);
 void bus_inspect(struct bus *bus, const char *queue, bus_inspected_fn inspected,
                  void *argument);
 /* Deletes a queue if it is empty and unused; errors are ignored (logged). */

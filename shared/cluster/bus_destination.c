@@ -321,6 +321,7 @@ static void return_all(struct bus_destination *destination)
 static void recover(struct bus_destination *destination)
 {
     stop_resting(destination);
+    destination->is_gone = false;
     if (!destination->is_failing)
         return;
     destination->is_failing = false;
@@ -363,6 +364,14 @@ static void rest(struct bus_destination *destination, const char *reason)
     event_add(destination->rest_timer, &interval);
 }
 
+static void log_gone(struct bus_destination *destination)
+{
+    if (!destination->is_gone)
+        log_info("broker: %s \"%s\" is gone, what was for it is given back",
+                 destination->exchange, destination->key);
+    destination->is_gone = true;
+}
+
 static void sent_failed(struct bus_destination *destination, bool is_returned)
 {
     if (destination->class == BUS_ANSWER) {
@@ -370,8 +379,7 @@ static void sent_failed(struct bus_destination *destination, bool is_returned)
         destination->sent = NULL;
 
     } else if (destination->class == BUS_INBOX && is_returned) {
-        log_info("broker: %s \"%s\" is gone, what was for it is given back",
-                 destination->exchange, destination->key);
+        log_gone(destination);
         return_all(destination);
     } else if (destination->is_forgotten) {
 

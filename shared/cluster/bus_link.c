@@ -161,6 +161,8 @@ static void give_up(struct bus_link *link)
     link->attempts++;
     if (was_up) {
         link->attempts = 0;
+        if (clock_now_ms() - link->opened_ms > BACK_OFF_MAX_MS)
+            link->back_off_ms = 0;
         link->handler->down(link->state, link->lost);
         link_tell_text(link, BUS_REPORT_DOWN, NULL, link->lost);
     }
@@ -173,7 +175,7 @@ static void open_connection(struct bus_link *link)
     if (connection_open(link)) {
         link->is_logged_in = true;
         link->attempts = 0;
-        link->back_off_ms = 0;
+        link->opened_ms = clock_now_ms();
         log_info("broker: %s connection open", link->handler->role);
         link->handler->up(link->state);
     }
@@ -347,14 +349,21 @@ static void link_free(struct bus_link **link_at)
     memory_free(link_at);
 }
 
+static struct timespec time_of_day(uint64_t deadline_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    uint64_t at_ms = clock_unix_ms();
+
+    if (deadline_ms > now_ms)
+        at_ms += deadline_ms - now_ms;
+    return (struct timespec){(time_t)(at_ms / 1000),
+                             (long)(at_ms % 1000) * 1000000};
+}
+
 void link_join(struct bus_link **link, uint64_t deadline_ms)
 {
-    struct timespec deadline = {
-        (time_t)(deadline_ms / 1000),
-        (long)(deadline_ms % 1000) * 1000000,
-    };
+    struct timespec deadline = time_of_day(deadline_ms);
 
-    if (pthread_clockjoin_np((*link)->thread, NULL, CLOCK_MONOTONIC,
-                             &deadline) == 0)
+    if (pthread_timedjoin_np((*link)->thread, NULL, &deadline) == 0)
         link_free(link);
 }

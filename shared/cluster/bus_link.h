@@ -49,7 +49,8 @@ struct bus_link {
     char lost_text[256];
     uint64_t retry_at_ms;
     unsigned attempts; /* failed, since it was last up */
-    unsigned back_off_ms;
+    uint64_t opened_ms;
+    unsigned back_off_ms; /* 0: at once */
     bool is_logged_in;
     bool must_write;             /* something waits for room in the socket */
     struct bus_report *messages; /* gathered, see link_message */

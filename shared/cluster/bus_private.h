@@ -137,7 +137,8 @@ struct bus_destination {
     bool is_high;
     bool is_forgotten;
     bool is_resting;
-    bool is_failing; /* has been logged */
+    bool is_failing; /* has been logged, as has `is_gone` */
+    bool is_gone;
     unsigned rest_ms;
     struct event *rest_timer;
     bool is_dirty; /* in bus->dirty */

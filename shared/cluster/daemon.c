@@ -35,6 +35,7 @@ struct daemon {
     char node[NAME_MAX_BYTES];
     uint64_t boot;
     uint64_t sequence;
+    uint64_t turn; /* of announcing, one a second */
     enum member_state state;
     char address[NAME_MAX_BYTES];
     bool is_draining;
@@ -79,6 +80,7 @@ void daemon_announce(struct daemon *daemon)
     event_init(&event, EVENT_MEMBER_ANNOUNCE);
     event.origin = daemon->boot;
     event.sequence = ++daemon->sequence;
+    event.mark = daemon->turn;
     event.node = slice_of(daemon->node);
     event.service = slice_of(daemon->spec->kind);
     event.state = slice_of(state_name(daemon->state));
@@ -263,6 +265,7 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 
     (void)fd;
     (void)what;
+    daemon->turn++;
     daemon_announce(daemon);
     if (daemon->spec->tick)
         daemon->spec->tick(daemon->owner, clock_now_ms());

@@ -18,6 +18,7 @@ struct members {
     unsigned grace;
     char self[NAME_MAX_BYTES];
     uint64_t heard_self_ms; /* 0: never */
+    uint64_t tick;          /* last own one: see members_heard */
     struct member **list;   /* sorted by node name */
     size_t count;
     size_t room;
@@ -152,13 +153,22 @@ static bool member_update(struct member *member, const struct event *announce)
 /* Our own announcement came back: everybody else had another chance. */
 static void members_grow_older(struct members *members)
 {
-    members->heard_self_ms = clock_now_ms();
     for (size_t i = members->count; i-- > 0;) {
         struct member *member = members->list[i];
 
         if (!member->is_self && ++member->silent > members->grace)
             member_leave(members, i, false);
     }
+}
+
+/* Announcements out of turn, when something changed, are not counted. */
+static void own_heard(struct members *members, const struct event *announce)
+{
+    members->heard_self_ms = clock_now_ms();
+    if (announce->mark == members->tick)
+        return;
+    members->tick = announce->mark;
+    members_grow_older(members);
 }
 
 void members_heard(struct members *members, const struct event *announce)
@@ -186,7 +196,7 @@ void members_heard(struct members *members, const struct event *announce)
         members->hooks->changed(members->owner, member);
     }
     if (member->is_self)
-        members_grow_older(members);
+        own_heard(members, announce);
 }
 
 const struct member *members_next(const struct members *members,

@@ -41,7 +41,8 @@ struct member_hooks {
  * DESIGN 3: 5. */
 struct members *members_create(const char *self, unsigned grace,
                                const struct member_hooks *hooks, void *owner);
-/* An announcement from anybody, ourselves included. */
+/* An announcement from anybody, ourselves included.  `mark` is the number of
+ * the sender's last turn (one a second). */
 void members_heard(struct members *members, const struct event *announce);
 /* NULL-terminated walk: pass NULL first.  The order is by node name. */
 const struct member *members_next(const struct members *members,

@@ -19,6 +19,7 @@ enum {
     EVENT_BYTES = 100, /* MessagePack bin of 98 bytes; a number at the end */
     TICK_MS = 10,
     LIMIT_MS = 120000,
+    INBOX_MAX = 1000,
 };
 
 struct probe {
@@ -28,6 +29,8 @@ struct probe {
     struct bus *other; /* a second daemon */
     struct bus_destination *destination;
     struct bus_subscription *subscription;
+    struct bus_subscription *standby;
+    unsigned port;
     const struct scenario *scenario;
     uint64_t count;
     uint64_t per_second; /* 0: at once */
@@ -42,7 +45,9 @@ struct probe {
     uint64_t returned;
     uint64_t resets;
     unsigned step;
-    struct bus_message *held;
+    uint64_t acked;
+    uint64_t inherited;
+    bool is_acked[INBOX_MAX + 1];
     const char *failure;
 };
 
@@ -149,8 +154,7 @@ static void on_unroutable(void *owner, struct bus_destination *destination,
 {
     struct probe *probe = owner;
 
-    if (destination != probe->destination ||
-        decode(event) != ++probe->returned)
+    if (destination != probe->destination || decode(event) != ++probe->returned)
         fail(probe, "returned out of order");
     if (receipt)
         bus_receipt_settle(receipt);
@@ -220,8 +224,7 @@ static void on_closed(void *argument)
     say("closed");
 }
 
-static struct bus_subscribe subscribe_to(struct probe *probe,
-                                         const char *queue)
+static struct bus_subscribe subscribe_to(struct probe *probe, const char *queue)
 {
     return (struct bus_subscribe){
         .queue = queue,
@@ -352,22 +355,54 @@ static void refused_begin(struct probe *probe)
     flow_begin(probe);
 }
 
-/* Inbox: its owner leaves with messages in hand, the standby gets them all, in
- * order; both declare and bind as the daemons do. */
+/* Inbox: its owner acknowledges with gaps and leaves with messages in hand; the
+ * standby gets what was not acknowledged, and only that, in order. */
 
 static void on_kept(void *argument, struct bus_message *message)
 {
     struct probe *probe = argument;
+    uint64_t number;
 
-    if (probe->held) /* every second one, so that acks have gaps */
-        bus_ack(probe->subscription, message);
-    probe->held = probe->held ? NULL : message;
+    number = decode((struct slice){
+        message->body.data + message->body.size - EVENT_BYTES, EVENT_BYTES});
+    if (number % 2 || number > INBOX_MAX)
+        return;
+    probe->is_acked[number] = true;
+    probe->acked++;
+    bus_ack(probe->subscription, message);
+}
+
+static void on_inherited(void *argument, struct bus_message *message)
+{
+    struct probe *probe = argument;
+    uint64_t number = decode((struct slice){
+        message->body.data + message->body.size - EVENT_BYTES, EVENT_BYTES});
+
+    if (number > INBOX_MAX || number <= probe->received)
+        fail(probe, "inherited out of order");
+    else if (probe->is_acked[number])
+        fail(probe, "inherited what had been acknowledged");
+    probe->received = number;
+    probe->inherited++;
+    bus_ack(probe->standby, message);
+}
+
+/* Only now: whoever consumes first owns the queue. */
+static void on_owner_started(void *argument)
+{
+    struct probe *probe = argument;
+    struct bus_subscribe standby = subscribe_to(probe, "frontend.one");
+
+    standby.declare = BUS_DECLARE_STANDBY;
+    standby.received = on_inherited;
+    probe->standby = bus_subscribe(probe->other, &standby);
 }
 
 static void inbox_begin(struct probe *probe)
 {
     struct bus_subscribe subscribe = subscribe_to(probe, "frontend.one");
 
+    probe->other = connect_bus(probe, probe->port, "other");
     probe->destination =
         bus_destination(probe->bus, "ocean.frontend", SLICE("one"), BUS_CORE);
     subscribe.declare = BUS_DECLARE_INBOX;
@@ -375,47 +410,90 @@ static void inbox_begin(struct probe *probe)
     subscribe.queue_type = "classic";
     subscribe.prefetch = 16;
     subscribe.received = on_kept;
+    subscribe.started = on_owner_started;
     probe->subscription = bus_subscribe(probe->bus, &subscribe);
 }
 
 static void inbox_tick(struct probe *probe)
 {
-    struct bus_subscribe standby = subscribe_to(probe, "frontend.one");
-
-    if (probe->published < probe->count)
-        publish_one(probe);
-    if (probe->published < probe->count || probe->step)
+    if (probe->published == probe->settled && probe->published < probe->count)
+        publish_one(probe); /* one event per AMQP message */
+    if (probe->acked < 8 || probe->step)
         return;
     probe->step = 1;
-    standby.declare = BUS_DECLARE_STANDBY;
     bus_unsubscribe(&probe->subscription);
-    probe->subscription = bus_subscribe(probe->other, &standby);
 }
 
 static bool inbox_is_done(const struct probe *probe)
 {
-    /* What was acknowledged before does not come again. */
-    return probe->settled == probe->count &&
-           probe->received + probe->misplaced >= probe->count / 2 &&
-           bus_is_idle(probe->bus);
+    return probe->step && probe->settled == probe->count &&
+           probe->acked + probe->inherited == probe->count;
 }
 
-/* Node and tap queues, a dead letter. */
+/* Queues of a node's own, and dead letters. */
 
 static void on_node_message(void *argument, struct bus_message *message)
 {
     struct probe *probe = argument;
 
-    probe->step++;
+    check_body(probe, message->body);
     bus_ack(probe->subscription, message);
 }
 
-static void on_dead_letter(void *argument, struct bus_message *message)
+static void on_tapped(void *argument, struct bus_message *message)
 {
     struct probe *probe = argument;
 
-    probe->returned++;
-    bus_ack(probe->held ? NULL : probe->subscription, message);
+    probe->inherited++;
+    bus_ack(probe->standby, message);
+}
+
+static void on_node_started(void *argument)
+{
+    struct probe *probe = argument;
+
+    probe->step++;
+}
+
+static void node_begin(struct probe *probe)
+{
+    struct bus_subscribe subscribe = subscribe_to(probe, "node.probe");
+
+    probe->destination =
+        bus_destination(probe->bus, "ocean.cluster", SLICE(""), BUS_ANSWER);
+    subscribe.declare = BUS_DECLARE_NODE;
+    subscribe.key = "probe";
+    subscribe.no_ack = true;
+    subscribe.received = on_node_message;
+    subscribe.started = on_node_started;
+    probe->subscription = bus_subscribe(probe->bus, &subscribe);
+    subscribe.queue = "";
+    subscribe.declare = BUS_DECLARE_TAP;
+    subscribe.exchange = "ocean.dead";
+    subscribe.key = "";
+    subscribe.no_ack = false;
+    subscribe.received = on_tapped;
+    probe->standby = bus_subscribe(probe->bus, &subscribe);
+}
+
+static void node_tick(struct probe *probe)
+{
+    char event[EVENT_BYTES];
+
+    if (probe->step != 2)
+        return;
+    probe->step++;
+    while (probe->published < probe->count)
+        publish_one(probe);
+    bus_publish_dead(probe->bus, encode(1, event), "test.00", "is an event",
+                     NULL);
+    bus_publish_dead(probe->bus, SLICE("\x92"), "test.00", "is cut off", NULL);
+}
+
+static bool node_is_done(const struct probe *probe)
+{
+    return flow_is_done(probe) && probe->inherited == 2 &&
+           bus_is_idle(probe->bus);
 }
 
 static const struct scenario scenarios[] = {
@@ -424,4 +502,82 @@ static const struct scenario scenarios[] = {
     {"missing", missing_begin, NULL, missing_is_done},
     {"refused", refused_begin, flow_tick, flow_is_done},
     {"inbox", inbox_begin, inbox_tick, inbox_is_done},
+    {"node", node_begin, node_tick, node_is_done},
 };
+
+/* The run. */
+
+static void watch_turns(struct probe *probe, uint64_t now_ms)
+{
+    uint64_t turn_ms = now_ms - probe->turned_ms;
+
+    probe->turned_ms = now_ms;
+    if (turn_ms > probe->longest_turn_ms)
+        probe->longest_turn_ms = turn_ms;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *argument)
+{
+    struct probe *probe = argument;
+    uint64_t now_ms = clock_now_ms();
+
+    (void)fd;
+    (void)what;
+    watch_turns(probe, now_ms);
+    if (probe->scenario->tick)
+        probe->scenario->tick(probe);
+    if (probe->misplaced)
+        fail(probe, "events are missing or out of order");
+    if (now_ms - probe->began_ms > LIMIT_MS)
+        fail(probe, "not done in time");
+    if (probe->scenario->is_done(probe))
+        event_base_loopbreak(probe->loop);
+}
+
+static void report(const struct probe *probe)
+{
+    printf("published=%lu settled=%lu received=%lu repeats=%lu returned=%lu "
+           "resets=%lu longest_turn_ms=%lu took_ms=%lu\n%s%s\n",
+           probe->published, probe->settled, probe->received, probe->repeats,
+           probe->returned, probe->resets, probe->longest_turn_ms,
+           clock_now_ms() - probe->began_ms, probe->failure ? "failed: " : "ok",
+           probe->failure ? probe->failure : "");
+}
+
+static void run(struct probe *probe)
+{
+    struct timeval interval = {0, TICK_MS * 1000};
+
+    probe->loop = event_base_new();
+    probe->tick = event_new(probe->loop, -1, EV_PERSIST, on_tick, probe);
+    event_add(probe->tick, &interval);
+    probe->began_ms = probe->turned_ms = clock_now_ms();
+    probe->bus = connect_bus(probe, probe->port, "probe");
+    probe->scenario->begin(probe);
+    event_base_dispatch(probe->loop);
+    bus_destroy(&probe->bus);
+    bus_destroy(&probe->other);
+    event_free(probe->tick);
+    event_base_free(probe->loop);
+    report(probe);
+}
+
+int main(int argc, char **argv)
+{
+    static struct probe probe;
+
+    for (size_t i = 0; argc > 2 && i < ARRAY_SIZE(scenarios); i++) {
+        if (!strcmp(scenarios[i].name, argv[2]))
+            probe.scenario = &scenarios[i];
+    }
+    if (!probe.scenario) {
+        fputs("usage: bus_probe PORT SCENARIO [COUNT [PER_SECOND]]\n", stderr);
+        return 64;
+    }
+    log_init("bus_probe", "-");
+    probe.port = (unsigned)strtoul(argv[1], NULL, 10);
+    probe.count = argc > 3 ? strtoull(argv[3], NULL, 10) : 100;
+    probe.per_second = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
+    run(&probe);
+    return probe.failure ? EXIT_FAILURE : EXIT_SUCCESS;
+}

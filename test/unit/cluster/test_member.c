@@ -42,6 +42,7 @@ static const struct member_hooks hooks = {on_joined, on_left, on_changed};
 static void hear(struct members *members, const char *node, const char *kind,
                  const char *state, const char *shares)
 {
+    static uint64_t turn;
     struct event event;
 
     event_init(&event, EVENT_MEMBER_ANNOUNCE);
@@ -51,6 +52,7 @@ static void hear(struct members *members, const char *node, const char *kind,
     event.state = slice_of(state);
     event.shares = slice_of(shares);
     event.partitions = PARTITIONS;
+    event.mark = ++turn;
     members_heard(members, &event);
 }
 

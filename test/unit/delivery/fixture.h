@@ -4,6 +4,7 @@
 
 #include "../../../delivery/delivery.h"
 #include "../../../delivery/session_copy.h"
+#include "base/log.h"
 #include "outputs.h"
 
 #define BOB "bob@example.org"
@@ -111,6 +112,23 @@ static inline struct session *fixture_add(uint64_t id, const char *resource,
 
     session->is_available = is_available;
     session->priority = priority;
+    return session;
+}
+
+static inline bool fixture_has(uint64_t id)
+{
+    struct user *user = user_find(delivery, SLICE(BOB));
+
+    return user && session_find(user, id);
+}
+
+/* One that is there. */
+static inline struct session *fixture_get(uint64_t id)
+{
+    struct user *user = user_find(delivery, SLICE(BOB));
+    struct session *session = user ? session_find(user, id) : NULL;
+
+    BUG_ON(!session);
     return session;
 }
 

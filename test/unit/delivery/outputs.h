@@ -132,6 +132,7 @@ static inline bool outputs_event(const struct output *output, size_t n,
 {
     const struct output_item *item = output->first;
 
+    event_init(event_out, EVENT_MEMBER_ANNOUNCE);
     while (item && n--)
         item = item->next;
     if (item)

@@ -309,8 +309,8 @@ static void test_audiences(void)
     event.audience = AUDIENCE_INTERESTED;
     event.deadline = 1; /* of the request that it follows from: no matter */
     open_world(WORLD_MANY);
-    session_find(user_find(delivery, SLICE(BOB)), 5)->is_interested = true;
-    session_find(user_find(delivery, SLICE(BOB)), 1)->is_interested = true;
+    fixture_get(5)->is_interested = true;
+    fixture_get(1)->is_interested = true;
     fixture_send(&event);
     EXPECT(&output, "inbox:f1 stanza.deliver #1 iq/set " BOB "/a <" BOB,
            "inbox:f1 stanza.deliver #5 iq/set " BOB "/u <" BOB);
@@ -391,7 +391,7 @@ static void test_returned(void)
            "presence presence.update #1/unavailable " BOB " <" BOB "/a !gone",
            "inbox:f1 stanza.deliver #2 message/normal " BOB " <" AMY
            "/pc !returned {<body>hi</body>}");
-    CU_ASSERT_PTR_NULL(session_find(user_find(delivery, SLICE(BOB)), 1));
+    CU_ASSERT_FALSE(fixture_has(1));
     fixture_close();
     open_world(WORLD_NONE);
     fixture_add(1, "a", true, 0);

@@ -29,13 +29,6 @@ static void send_about(enum event_type type, uint64_t session, const char *full)
     fixture_send(&event);
 }
 
-static struct session *bobs(uint64_t id)
-{
-    struct user *user = user_find(delivery, SLICE(BOB));
-
-    return user ? session_find(user, id) : NULL;
-}
-
 static void test_bind(void)
 {
     struct event bind = fixture_bind(7, "f1", "pc");
@@ -55,7 +48,7 @@ static void test_bind(void)
         EXPECT(&output, "inbox:f1 session.bound #7 " BOB "/pc");
         CU_ASSERT_EQUAL(user_find(delivery, SLICE(BOB))->session_count, 1);
     }
-    CU_ASSERT_FALSE(bobs(7)->is_available);
+    CU_ASSERT_FALSE(fixture_get(7)->is_available);
     buffer_deinit(&body);
     fixture_close();
 }
@@ -73,7 +66,7 @@ static void test_conflict(void)
     send_bind(9, "f1", "pc");
     EXPECT(&output, "inbox:f2 session.kick #8 " BOB "/pc !conflict",
            GONE("8", "pc"), "inbox:f1 session.bound #9 " BOB "/pc");
-    CU_ASSERT_PTR_NULL(bobs(8));
+    CU_ASSERT_FALSE(fixture_has(8));
     /* The client of the kicked session sends nothing; if it did: nothing. */
     send_presence(8, BOB "/pc", NULL, 0);
     EXPECT_NOTHING(&output);
@@ -89,7 +82,7 @@ static void test_max_resources(void)
     output_clear(&output);
     send_bind(4, "f1", "d");
     EXPECT(&output, "inbox:f1 session.bound #4 " BOB " !resource-constraint");
-    CU_ASSERT_PTR_NULL(bobs(4));
+    CU_ASSERT_FALSE(fixture_has(4));
     send_bind(5, "f1", "a"); /* takes the place of the one it replaces */
     EXPECT(&output, "inbox:f1 session.kick #1 " BOB "/a !conflict",
            "inbox:f1 session.bound #5 " BOB "/a");
@@ -119,11 +112,11 @@ static void test_presence(void)
     EXPECT(&output,
            "presence presence.update #7 <" BOB "/pc {<show>away</show>}",
            "archive archive.replay #7 " BOB " <" BOB "/pc");
-    CU_ASSERT_TRUE(bobs(7)->is_available);
-    CU_ASSERT_EQUAL(bobs(7)->priority, 3);
+    CU_ASSERT_TRUE(fixture_get(7)->is_available);
+    CU_ASSERT_EQUAL(fixture_get(7)->priority, 3);
     send_presence(7, BOB "/pc", "unavailable", 0);
     EXPECT(&output, "presence presence.update #7/unavailable <" BOB "/pc");
-    CU_ASSERT_FALSE(bobs(7)->is_available);
+    CU_ASSERT_FALSE(fixture_get(7)->is_available);
     send_about(EVENT_SESSION_CLOSE, 7, BOB "/pc"); /* seen by nobody */
     EXPECT_NOTHING(&output);
     buffer_deinit(&body);
@@ -162,7 +155,7 @@ static void test_interested(void)
     send_bind(7, "f1", "pc");
     output_clear(&output);
     send_about(EVENT_SESSION_INTERESTED, 7, BOB "/pc");
-    CU_ASSERT_TRUE(bobs(7)->is_interested);
+    CU_ASSERT_TRUE(fixture_get(7)->is_interested);
     send_about(EVENT_SESSION_INTERESTED, 8, BOB "/other");
     send_about(EVENT_SESSION_INTERESTED, 8, AMY "/other");
     EXPECT_NOTHING(&output);

@@ -32,17 +32,10 @@ static void send_report(uint64_t session, const char *node,
     snapshot_session(delivery, &event, &output);
 }
 
-static struct session *bobs(uint64_t id)
-{
-    struct user *user = user_find(delivery, SLICE(BOB));
-
-    return user ? session_find(user, id) : NULL;
-}
-
 /* As if its last event was long ago. */
 static void let_age(uint64_t id)
 {
-    bobs(id)->touched_ms = 1;
+    fixture_get(id)->touched_ms = 1;
 }
 
 static void test_taking_over(void)
@@ -57,11 +50,11 @@ static void test_taking_over(void)
     send_report(2, "f1", "b", false);
     snapshot_end(delivery, SLICE("f1"), &output);
     EXPECT_NOTHING(&output);
-    CU_ASSERT_TRUE(bobs(1)->is_available);
-    CU_ASSERT_TRUE(bobs(1)->is_interested);
-    CU_ASSERT_EQUAL(bobs(1)->priority, 4);
-    CU_ASSERT_FALSE(bobs(2)->is_available);
-    ASSERT_SLICE(bobs(1)->full, BOB "/a");
+    CU_ASSERT_TRUE(fixture_get(1)->is_available);
+    CU_ASSERT_TRUE(fixture_get(1)->is_interested);
+    CU_ASSERT_EQUAL(fixture_get(1)->priority, 4);
+    CU_ASSERT_FALSE(fixture_get(2)->is_available);
+    ASSERT_SLICE(fixture_get(1)->full, BOB "/a");
     /* The available one is treated as coming online. */
     replay_tick(delivery, 1, &output);
     EXPECT(&output, "archive archive.replay #1 " BOB " <" BOB "/a");
@@ -90,13 +83,13 @@ static void test_replacing(void)
     let_age(1);
     snapshot_begin(delivery, SLICE("f1"));
     send_report(2, "f1", "b", true);
-    CU_ASSERT_PTR_NOT_NULL(bobs(1)); /* nothing ends before the end */
+    CU_ASSERT_TRUE(fixture_has(1)); /* nothing ends before the end */
     snapshot_end(delivery, SLICE("f1"), &output);
     EXPECT(&output, GONE("1", "a"));
-    CU_ASSERT_PTR_NULL(bobs(1));
-    CU_ASSERT_PTR_NULL(bobs(4));
-    CU_ASSERT_PTR_NOT_NULL(bobs(2));
-    CU_ASSERT_PTR_NOT_NULL(bobs(3));
+    CU_ASSERT_FALSE(fixture_has(1));
+    CU_ASSERT_FALSE(fixture_has(4));
+    CU_ASSERT_TRUE(fixture_has(2));
+    CU_ASSERT_TRUE(fixture_has(3));
     snapshot_begin(delivery, SLICE("f1"));
     send_report(2, "f1", "b", true);
     snapshot_end(delivery, SLICE("f1"), &output);
@@ -117,16 +110,16 @@ static void test_race(void)
     snapshot_begin(delivery, SLICE("f1"));
     send_report(1, "f1", "a", false);
     snapshot_end(delivery, SLICE("f1"), &output);
-    CU_ASSERT_TRUE(bobs(1)->is_available);
+    CU_ASSERT_TRUE(fixture_get(1)->is_available);
     snapshot_begin(delivery, SLICE("f1"));
     snapshot_end(delivery, SLICE("f1"), &output);
     EXPECT_NOTHING(&output);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(bobs(1));
+    CU_ASSERT_TRUE(fixture_has(1));
     let_age(1);
     snapshot_begin(delivery, SLICE("f1"));
     send_report(1, "f1", "a", false);
     snapshot_end(delivery, SLICE("f1"), &output);
-    CU_ASSERT_FALSE(bobs(1)->is_available);
+    CU_ASSERT_FALSE(fixture_get(1)->is_available);
     fixture_close();
 }
 
@@ -139,8 +132,8 @@ static void test_conflict(void)
            GONE("1", "a"));
     send_report(1, "f1", "a", true);
     EXPECT(&output, "inbox:f1 session.kick #1 " BOB "/a !conflict");
-    CU_ASSERT_PTR_NULL(bobs(1));
-    CU_ASSERT_PTR_NOT_NULL(bobs(2));
+    CU_ASSERT_FALSE(fixture_has(1));
+    CU_ASSERT_TRUE(fixture_has(2));
     fixture_close();
 }
 
@@ -153,7 +146,7 @@ static void test_bound_is_newer(void)
     output_clear(&output);
     send_report(2, "f2", "a", true);
     EXPECT(&output, "inbox:f2 session.kick #2 " BOB "/a !conflict");
-    CU_ASSERT_PTR_NOT_NULL(bobs(3));
+    CU_ASSERT_TRUE(fixture_has(3));
     fixture_close();
 }
 
@@ -162,10 +155,10 @@ static void test_moved(void)
     fixture_open();
     send_report(1, "f1", "a", true);
     send_report(1, "f2", "a", true);
-    CU_ASSERT_STRING_EQUAL(bobs(1)->node, "f2");
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
     snapshot_node_gone(delivery, SLICE("f1"), &output);
     EXPECT_NOTHING(&output);
-    CU_ASSERT_PTR_NOT_NULL(bobs(1));
+    CU_ASSERT_TRUE(fixture_has(1));
     fixture_close();
 }
 

@@ -1,0 +1,109 @@
+/*
+ * A frontend: holds the clients' connections, encrypts, frames, authenticates,
+ * binds and forwards.  Whatever may change next week is a service.
+ *
+ *   listener.c     accepting
+ *   connection.c   one socket: bytes in, bytes out, limits
+ *   tls.c          OpenSSL
+ *   stream.c       the states of an XMPP stream, features, stream errors
+ *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
+ *   session.c      bound sessions: table, dedupe window, directed presence
+ *   from_client.c  stanza -> event
+ *   to_client.c    event -> client (the inbox)
+ *   snapshot.c     what services ask after
+ */
+#ifndef FRONTEND_FRONTEND_H
+#define FRONTEND_FRONTEND_H
+
+#include <sys/queue.h>
+
+#include "base/map.h"
+#include "base/watch.h"
+#include "base/worker.h"
+#include "cluster/daemon.h"
+#include "xmpp/stanza.h"
+
+struct connection;
+struct tls_context;
+struct sasl_context;
+
+enum tls_mode { TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
+
+struct frontend_config {
+    char *listen;
+    uint64_t port;
+    int tls; /* enum tls_mode */
+    char *certificate;
+    char *private_key;
+    uint64_t login_timeout; /* durations in ms */
+    uint64_t login_attempts;
+    uint64_t auth_timeout;
+    uint64_t bind_timeout;
+    uint64_t iq_timeout;
+    uint64_t keepalive;
+    uint64_t max_connections; /* 0: as the limit of open files allows */
+    uint64_t bytes_per_second;
+    uint64_t max_stanza_bytes;
+    uint64_t max_stanza_bytes_unauthenticated;
+    uint64_t max_output_bytes;
+    uint64_t key_threads;
+    uint64_t key_queue;
+};
+
+TAILQ_HEAD(connection_list, connection);
+
+enum { SCRATCH_BYTES = 64 * 1024 };
+
+struct frontend {
+    struct frontend_config config;
+    struct daemon *daemon;
+    struct stanza_parser *parser;
+    struct tls_context *tls; /* NULL: off */
+    struct sasl_context *sasl;
+    struct worker_pool *key_workers;
+    /* Sockets. */
+    int listener;
+    struct watch *accepting;
+    uint64_t max_connections;
+    uint64_t connection_count;
+    struct connection_list connections;
+    struct connection_list dirty;  /* with output to flush this turn */
+    struct connection_list doomed; /* to be freed at the end of the turn */
+    struct loop_timer *end_of_turn;
+    char scratch[SCRATCH_BYTES];
+    /* Sessions and what is asked for. */
+    struct map *sessions; /* id -> struct session */
+    struct map *requests; /* number -> struct connection */
+    uint64_t last_request;
+    /* Broker. */
+    struct bus_subscription *inbox;
+    bool is_inbox_open;
+    bool is_registered;
+    struct output output; /* of the turn's stanzas */
+    struct map *epochs;   /* highest seen per publishing partition */
+    unsigned pressed;     /* destinations under pressure */
+    struct loop_timer *draining;
+    uint64_t drain_deadline_ms;
+};
+
+/* Publishes what handlers have put into frontend->output. */
+void frontend_publish(struct frontend *frontend);
+/* A number for a question whose answer wakes that connection. */
+uint64_t frontend_request(struct frontend *frontend,
+                          struct connection *connection);
+/* The connection that asked, once; NULL if it is gone. */
+struct connection *frontend_answered(struct frontend *frontend,
+                                     uint64_t request);
+/* True while the queue of that user's partition takes no more. */
+bool frontend_is_pressed(struct frontend *frontend, enum service_id service,
+                         struct slice user);
+const char *frontend_domain(const struct frontend *frontend);
+
+/* listener.c */
+/* Binds at start; exits with one clear line when that cannot be done. */
+void listener_open(struct frontend *frontend);
+/* Begins to accept. */
+void listener_start(struct frontend *frontend);
+void listener_stop(struct frontend *frontend);
+
+#endif

@@ -1,0 +1,446 @@
+#include "sasl.h"
+
+#include <gsasl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "keys.h"
+#include "sasl_name.h"
+#include "xmpp/jid.h"
+#include "xmpp/namespaces.h"
+#include "xmpp/xml.h"
+
+enum { NAME_ROOM = JID_PART_MAX + 1, MESSAGE_MAX = 8 * 1024 };
+
+struct sasl_context {
+    Gsasl *gsasl;
+};
+
+/* One SASL exchange. */
+struct login {
+    Gsasl_session *session;
+    bool is_plain;
+    bool has_keys;
+    char *user;     /* bare JID it is for */
+    char *password; /* PLAIN, until the keys are checked */
+    char *first;    /* the client's first message, until the keys are there */
+    size_t first_size;
+};
+
+/* PLAIN's credentials are taken here and checked later. */
+static int on_gsasl(Gsasl *gsasl, Gsasl_session *session,
+                    Gsasl_property property)
+{
+    (void)gsasl;
+    (void)session;
+    return property == GSASL_VALIDATE_SIMPLE ? GSASL_OK : GSASL_NO_CALLBACK;
+}
+
+struct sasl_context *sasl_context_create(void)
+{
+    struct sasl_context *context = memory_new(sizeof(*context));
+
+    if (gsasl_init(&context->gsasl) != GSASL_OK)
+        log_fatal(EXIT_FAILURE, "libgsasl does not start");
+    gsasl_callback_set(context->gsasl, on_gsasl);
+    return context;
+}
+
+void sasl_context_destroy(struct sasl_context **context)
+{
+    gsasl_done((*context)->gsasl);
+    memory_free(context);
+}
+
+static void wipe(char **secret)
+{
+    if (*secret)
+        OPENSSL_cleanse(*secret, strlen(*secret));
+    memory_free(secret);
+}
+
+void login_destroy(struct login **login)
+{
+    if (!*login)
+        return;
+    gsasl_finish((*login)->session);
+    wipe(&(*login)->password);
+    wipe(&(*login)->first);
+    memory_free(&(*login)->user);
+    memory_free(login);
+}
+
+bool sasl_may_plain(const struct connection *connection)
+{
+    return connection->tls || connection->frontend->config.tls == TLS_OFF;
+}
+
+void sasl_write_mechanisms(struct buffer *out, bool is_private)
+{
+    buffer_append_text(out, "<mechanisms xmlns='" NS_SASL
+                            "'><mechanism>SCRAM-SHA-256</mechanism>"
+                            "<mechanism>SCRAM-SHA-1</mechanism>");
+    if (is_private)
+        buffer_append_text(out, "<mechanism>PLAIN</mechanism>");
+    buffer_append_text(out, "</mechanisms>");
+}
+
+/* Outcomes. */
+
+static void report_failures(struct connection *connection)
+{
+    struct frontend *frontend = connection->frontend;
+    struct event event;
+
+    log_info("connection %s: %u login attempts failed", connection->address,
+             connection->failed_attempts);
+    if (!connection->login || !connection->login->user)
+        return;
+    event_init(&event, EVENT_LOGIN_FAILED);
+    event.to = slice_of(connection->login->user);
+    event.node = slice_of(daemon_node(frontend->daemon));
+    event.address = slice_of(connection->address);
+    event.count = connection->failed_attempts;
+    output_to_user(&frontend->output, SERVICE_ROSTER, event.to, &event);
+}
+
+/* RFC 6120 6.5; the client may try again, within limits (6.4.4). */
+static void fail(struct connection *connection, const char *condition)
+{
+    const struct frontend_config *config = &connection->frontend->config;
+    bool is_credential = !strcmp(condition, "not-authorized");
+
+    buffer_appendf(connection_output(connection),
+                   "<failure xmlns='" NS_SASL "'><%s/></failure>", condition);
+    connection->failed_attempts += is_credential;
+    connection->state = STREAM_STATE_NEGOTIATING;
+    if (connection->failed_attempts >= config->login_attempts) {
+        report_failures(connection);
+        login_destroy(&connection->login);
+        stream_fail(connection, STREAM_ERROR_POLICY_VIOLATION);
+        return;
+    }
+    login_destroy(&connection->login);
+    connection->deadline_ms = clock_now_ms() + config->login_timeout;
+    connection_resume(connection);
+}
+
+static void write_base64(struct buffer *out, struct slice bytes)
+{
+    char *text = NULL;
+    size_t size = 0;
+
+    BUG_ON(gsasl_base64_to(bytes.data, bytes.size, &text, &size) != GSASL_OK);
+    buffer_append(out, (struct slice){text, size});
+    gsasl_free(text);
+}
+
+static void succeed(struct connection *connection, struct slice data)
+{
+    struct buffer *out = connection_output(connection);
+    struct login *login = connection->login;
+    const char *authzid = gsasl_property_fast(login->session, GSASL_AUTHZID);
+
+    if (authzid && *authzid && strcmp(authzid, login->user) != 0) {
+        fail(connection, "invalid-authzid");
+        return;
+    }
+    buffer_append_text(out, "<success xmlns='" NS_SASL "'");
+    if (data.size) {
+        buffer_append_byte(out, '>');
+        write_base64(out, data);
+        buffer_append_text(out, "</success>");
+    } else {
+        buffer_append_text(out, "/>");
+    }
+    connection->user = login->user;
+    login->user = NULL;
+    login_destroy(&connection->login);
+    stream_restart(connection);
+}
+
+static void challenge(struct connection *connection, struct slice data)
+{
+    struct buffer *out = connection_output(connection);
+
+    buffer_append_text(out, "<challenge xmlns='" NS_SASL "'>");
+    write_base64(out, data);
+    buffer_append_text(out, "</challenge>");
+}
+
+/* Steps. */
+
+static void step_scram(struct connection *connection, struct slice input)
+{
+    char *output = NULL;
+    size_t size = 0;
+    int result = gsasl_step(connection->login->session, input.data, input.size,
+                            &output, &size);
+    struct slice data = {output, size};
+
+    if (result == GSASL_NEEDS_MORE)
+        challenge(connection, data);
+    else if (result == GSASL_OK)
+        succeed(connection, data);
+    else
+        fail(connection, result == GSASL_MECHANISM_PARSE_ERROR
+                             ? "malformed-request"
+                             : "not-authorized");
+    gsasl_free(output);
+}
+
+/* The answer comes to sasl_keys; meanwhile nothing of the client's is
+ * handled. */
+static void ask_keys(struct connection *connection)
+{
+    struct frontend *frontend = connection->frontend;
+    struct login *login = connection->login;
+    struct event event;
+
+    connection->is_waiting = true;
+    connection->deadline_ms = clock_now_ms() + frontend->config.auth_timeout;
+    event_init(&event, EVENT_AUTH_KEYS_ASK);
+    event.to = slice_of(login->user);
+    event.mechanism = login->is_plain
+                          ? SLICE("SCRAM-SHA-256")
+                          : slice_of(gsasl_mechanism_name(login->session));
+    event.node = slice_of(daemon_node(frontend->daemon));
+    event.request = frontend_request(frontend, connection);
+    output_to_user(&frontend->output, SERVICE_ROSTER, event.to, &event);
+}
+
+static bool set_user(struct connection *connection, const char *name)
+{
+    struct buffer user = BUFFER_EMPTY;
+    char prepared[NAME_ROOM];
+    size_t size;
+
+    if (!jid_prepare_local(slice_of(name), prepared, &size))
+        return false;
+    buffer_append(&user, (struct slice){prepared, size});
+    buffer_append_byte(&user, '@');
+    buffer_append_text(&user, frontend_domain(connection->frontend));
+    connection->login->user = user.data;
+    return true;
+}
+
+static void begin_plain(struct connection *connection, struct slice message)
+{
+    struct login *login = connection->login;
+    char *output = NULL;
+    size_t size = 0;
+    const char *name;
+    const char *password;
+
+    if (gsasl_step(login->session, message.data, message.size, &output,
+                   &size) != GSASL_OK) {
+        gsasl_free(output);
+        fail(connection, "malformed-request");
+        return;
+    }
+    gsasl_free(output);
+    name = gsasl_property_fast(login->session, GSASL_AUTHID);
+    password = gsasl_property_fast(login->session, GSASL_PASSWORD);
+    if (!name || !password || !*password || !set_user(connection, name)) {
+        fail(connection, "not-authorized");
+        return;
+    }
+    login->password = memory_copy_text(slice_of(password));
+    ask_keys(connection);
+}
+
+static void begin_scram(struct connection *connection, struct slice message)
+{
+    struct login *login = connection->login;
+    char name[NAME_ROOM];
+
+    if (!sasl_name_parse(message, name, sizeof(name))) {
+        fail(connection, "malformed-request");
+        return;
+    }
+    if (!set_user(connection, name)) {
+        fail(connection, "not-authorized");
+        return;
+    }
+    login->first = memory_copy_text(message);
+    login->first_size = message.size;
+    ask_keys(connection);
+}
+
+/* The client's message, decoded; "=" is an empty one (RFC 6120 6.4.2). */
+static void take_message(struct connection *connection, struct slice text)
+{
+    struct login *login = connection->login;
+    char *decoded = NULL;
+    size_t size = 0;
+    struct slice message;
+
+    if (text.size > MESSAGE_MAX ||
+        (!slice_is(text, "=") &&
+         gsasl_base64_from(text.data, text.size, &decoded, &size) !=
+             GSASL_OK)) {
+        fail(connection, "incorrect-encoding");
+        return;
+    }
+    message = (struct slice){decoded ? decoded : "", size};
+    if (login->has_keys)
+        step_scram(connection, message);
+    else if (login->is_plain)
+        begin_plain(connection, message);
+    else
+        begin_scram(connection, message);
+    if (decoded)
+        OPENSSL_cleanse(decoded, size);
+    gsasl_free(decoded);
+}
+
+static const char *known_mechanism(const struct connection *connection,
+                                   struct slice name)
+{
+    if (slice_is(name, "SCRAM-SHA-256"))
+        return "SCRAM-SHA-256";
+    if (slice_is(name, "SCRAM-SHA-1"))
+        return "SCRAM-SHA-1";
+    if (slice_is(name, "PLAIN") && sasl_may_plain(connection))
+        return "PLAIN";
+    return NULL;
+}
+
+static void begin(struct connection *connection, const struct stanza *stanza,
+                  struct slice mechanism)
+{
+    const char *known = known_mechanism(connection, mechanism);
+
+    if (!known) {
+        fail(connection, slice_is(mechanism, "PLAIN") ? "encryption-required"
+                                                      : "invalid-mechanism");
+        return;
+    }
+    connection->login = memory_new(sizeof(*connection->login));
+    connection->login->is_plain = !strcmp(known, "PLAIN");
+    BUG_ON(gsasl_server_start(connection->frontend->sasl->gsasl, known,
+                              &connection->login->session) != GSASL_OK);
+    if (stanza->text.size)
+        take_message(connection, stanza->text);
+    else /* no initial response: an empty challenge asks for it (6.4.2) */
+        buffer_append_text(connection_output(connection),
+                           "<challenge xmlns='" NS_SASL "'/>");
+}
+
+void sasl_auth(struct connection *connection, const struct stanza *stanza,
+               struct slice bytes)
+{
+    struct arena arena;
+    const struct xml_element *root;
+
+    if (connection->login) {
+        fail(connection, "malformed-request");
+        return;
+    }
+    arena_init(&arena);
+    root = xml_parse(&arena, bytes, SLICE_NONE);
+    begin(connection, stanza,
+          root && root->children ? xml_attribute(root->children, "mechanism")
+                                 : SLICE_NONE);
+    arena_deinit(&arena);
+}
+
+void sasl_response(struct connection *connection, const struct stanza *stanza)
+{
+    if (!connection->login)
+        fail(connection, "malformed-request");
+    else
+        take_message(connection, stanza->text.data ? stanza->text : SLICE(""));
+}
+
+void sasl_abort(struct connection *connection)
+{
+    fail(connection, "aborted");
+}
+
+/* Keys. */
+
+static void set_base64(Gsasl_session *session, Gsasl_property property,
+                       struct slice bytes)
+{
+    struct buffer text = BUFFER_EMPTY;
+
+    write_base64(&text, bytes);
+    gsasl_property_set(session, property, text.data);
+    buffer_deinit(&text);
+}
+
+static void on_checked(struct frontend *frontend, uint64_t request,
+                       bool matches)
+{
+    struct connection *connection = frontend_answered(frontend, request);
+
+    if (!connection || !connection->login)
+        return;
+    connection->request = 0;
+    if (matches)
+        succeed(connection, SLICE_NONE);
+    else
+        fail(connection, "not-authorized");
+}
+
+static void check_plain(struct connection *connection,
+                        const struct event *event)
+{
+    struct frontend *frontend = connection->frontend;
+    struct login *login = connection->login;
+    uint64_t request = frontend_request(frontend, connection);
+
+    connection->is_waiting = true;
+    if (!keys_check(frontend, request, slice_of(login->password), event,
+                    on_checked)) {
+        frontend_answered(frontend, request);
+        connection->request = 0;
+        fail(connection, "temporary-auth-failure");
+    }
+    if (connection->login)
+        wipe(&connection->login->password);
+}
+
+static void continue_scram(struct connection *connection,
+                           const struct event *event)
+{
+    struct login *login = connection->login;
+    char iterations[24];
+    struct slice first = {login->first, login->first_size};
+
+    snprintf(iterations, sizeof(iterations), "%lu",
+             (unsigned long)event->iterations);
+    gsasl_property_set(login->session, GSASL_SCRAM_ITER, iterations);
+    set_base64(login->session, GSASL_SCRAM_SALT, event->salt);
+    set_base64(login->session, GSASL_SCRAM_STOREDKEY, event->stored_key);
+    set_base64(login->session, GSASL_SCRAM_SERVERKEY, event->server_key);
+    login->has_keys = true;
+    connection->is_waiting = false;
+    step_scram(connection, first);
+    if (connection->login)
+        wipe(&connection->login->first);
+    connection_resume(connection);
+}
+
+void sasl_keys(struct connection *connection, const struct event *event)
+{
+    if (!connection->login)
+        return;
+    connection->request = 0;
+    if (connection->login->is_plain)
+        check_plain(connection, event);
+    else
+        continue_scram(connection, event);
+}
+
+void sasl_timed_out(struct connection *connection)
+{
+    frontend_answered(connection->frontend, connection->request);
+    connection->request = 0;
+    fail(connection, "temporary-auth-failure");
+}

@@ -1,0 +1,211 @@
+#include "session.h"
+
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "xmpp/jid.h"
+
+struct seen_path {
+    uint64_t origin, path, sequence;
+    uint32_t used; /* turn of last use */
+};
+
+struct seen {
+    uint32_t turn;
+    uint32_t count;
+    uint32_t room;
+    struct seen_path paths[];
+};
+
+static struct slice id_key(const uint64_t *id)
+{
+    return (struct slice){(const char *)id, sizeof(*id)};
+}
+
+static uint64_t random_id(void)
+{
+    uint64_t id;
+
+    BUG_ON(getrandom(&id, sizeof(id), 0) != sizeof(id));
+    return id | 1;
+}
+
+struct session *session_create(struct connection *connection, struct slice full)
+{
+    struct session *session = memory_new(sizeof(*session));
+
+    session->id = random_id();
+    session->connection = connection;
+    session->full = memory_copy_text(full);
+    session->full_size = (uint16_t)full.size;
+    session->bare_size = (uint16_t)jid_text_bare(full).size;
+    session->since = clock_unix_ms();
+    map_put(connection->frontend->sessions, id_key(&session->id), session);
+    return session;
+}
+
+void session_destroy(struct session **session_at)
+{
+    struct session *session = *session_at;
+
+    if (!session)
+        return;
+    map_remove(session->connection->frontend->sessions, id_key(&session->id));
+    map_destroy(&session->directed);
+    memory_free(&session->seen);
+    memory_free(&session->presence);
+    memory_free(&session->full);
+    memory_free(session_at);
+}
+
+struct session *session_find(struct frontend *frontend, uint64_t id)
+{
+    return map_find(frontend->sessions, id_key(&id));
+}
+
+struct slice session_full(const struct session *session)
+{
+    return (struct slice){session->full, session->full_size};
+}
+
+struct slice session_bare(const struct session *session)
+{
+    return (struct slice){session->full, session->bare_size};
+}
+
+void session_note_presence(struct session *session, const struct event *event)
+{
+    session->is_available = !slice_is(event->subtype, "unavailable");
+    session->was_available |= session->is_available;
+    session->priority = (int8_t)event->priority;
+    memory_free(&session->presence);
+    session->presence = memory_copy_text(event->payload);
+    session->presence_size = (uint32_t)event->payload.size;
+}
+
+bool session_note_directed(struct session *session, struct slice to,
+                           bool is_available)
+{
+    if (!is_available) {
+        if (session->directed)
+            map_remove(session->directed, to);
+        return true;
+    }
+    if (!session->directed)
+        session->directed = map_create();
+    if (map_count(session->directed) >= SESSION_DIRECTED_MAX)
+        return false;
+    map_put(session->directed, to, session);
+    return true;
+}
+
+/* Dedupe. */
+
+static struct seen_path *seen_find(struct seen *seen, uint64_t origin,
+                                   uint64_t path)
+{
+    for (uint32_t i = 0; i < seen->count; i++) {
+        if (seen->paths[i].origin == origin && seen->paths[i].path == path)
+            return &seen->paths[i];
+    }
+    return NULL;
+}
+
+static void seen_grow(struct session *session)
+{
+    uint32_t room = session->seen ? 2 * session->seen->room : 2;
+    uint32_t count = session->seen ? session->seen->count : 0;
+
+    session->seen = memory_resize(
+        session->seen, sizeof(struct seen) + room * sizeof(struct seen_path));
+    session->seen->room = room;
+    session->seen->count = count;
+    if (!count)
+        session->seen->turn = 0;
+}
+
+/* A free place, or that of the path not used for longest. */
+static struct seen_path *seen_add(struct session *session)
+{
+    struct seen *seen = session->seen;
+    struct seen_path *oldest;
+
+    if (!seen || (seen->count == seen->room && seen->room < SESSION_SEEN_MAX)) {
+        seen_grow(session);
+        seen = session->seen;
+    }
+    if (seen->count < seen->room)
+        return &seen->paths[seen->count++];
+    oldest = &seen->paths[0];
+    for (uint32_t i = 1; i < seen->count; i++) {
+        if (seen->paths[i].used < oldest->used)
+            oldest = &seen->paths[i];
+    }
+    return oldest;
+}
+
+bool session_is_repeat(struct session *session, uint64_t origin, uint64_t path,
+                       uint64_t sequence)
+{
+    struct seen_path *last =
+        session->seen ? seen_find(session->seen, origin, path) : NULL;
+
+    if (last && sequence <= last->sequence)
+        return true;
+    if (!last) {
+        last = seen_add(session);
+        last->origin = origin;
+        last->path = path;
+    }
+    last->sequence = sequence;
+    last->used = ++session->seen->turn;
+    return false;
+}
+
+/* The end. */
+
+void session_event_init(struct event *event, enum event_type type,
+                        const struct session *session)
+{
+    struct frontend *frontend = session->connection->frontend;
+
+    event_init(event, type);
+    event->from = session_full(session);
+    event->session = session->id;
+    event->node = slice_of(daemon_node(frontend->daemon));
+}
+
+static void end_directed(struct session *session)
+{
+    struct frontend *frontend = session->connection->frontend;
+    size_t position = 0;
+    struct slice to;
+    void *value;
+
+    while (session->directed &&
+           map_next(session->directed, &position, &to, &value)) {
+        struct event event;
+
+        session_event_init(&event, EVENT_STANZA_ROUTE, session);
+        event.to = to;
+        event.kind = STANZA_PRESENCE;
+        event.subtype = SLICE("unavailable");
+        output_to_user(&frontend->output, SERVICE_DELIVERY, to, &event);
+    }
+    map_destroy(&session->directed);
+}
+
+void session_announce_end(struct session *session)
+{
+    struct frontend *frontend = session->connection->frontend;
+    struct event event;
+
+    end_directed(session);
+    session_event_init(&event, EVENT_SESSION_CLOSE, session);
+    output_to_user(&frontend->output, SERVICE_DELIVERY, session_bare(session),
+                   &event);
+    log_info("session %s: closed address=%s", session->full,
+             session->connection->address);
+}

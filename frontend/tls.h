@@ -1,0 +1,26 @@
+/* TLS of client connections (RFC 6120 5, 13.9): TLS 1.2 and newer, OpenSSL. */
+#ifndef FRONTEND_TLS_H
+#define FRONTEND_TLS_H
+
+#include <sys/types.h>
+
+#include "base/slice.h"
+
+struct tls_context;
+struct tls;
+
+/* Exits with one clear line when the files cannot be used. */
+struct tls_context *tls_context_create(const char *certificate,
+                                       const char *private_key);
+void tls_context_destroy(struct tls_context **context);
+
+/* The server's side on a connected socket, handshake not begun. */
+struct tls *tls_create(struct tls_context *context, int fd);
+/* Bytes; 0: none now; -1: closed or broken. */
+ssize_t tls_read(struct tls *tls, char *out, size_t room);
+ssize_t tls_write(struct tls *tls, struct slice bytes);
+/* Says goodbye if that does not block. */
+void tls_shutdown(struct tls *tls);
+void tls_destroy(struct tls **tls);
+
+#endif
