@@ -262,7 +262,7 @@ format-check:
 
 up: deps
 	+@$(MAKE) --no-print-directory -j2 all >/dev/null
-	@deploy/cluster up --frontends 2
+	@deploy/cluster up --frontends 2 --demo
 
 down status:
 	@deploy/cluster $@

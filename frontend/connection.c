@@ -8,8 +8,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "sasl.h"
-#include "session.h"
+#include "stream.h"
 #include "tls.h"
+
+enum {
+    LEAVING_MS = 2000, /* for the last bytes, and the client's end */
+    READ_MIN = 512,
+};
 
 static void on_readable(void *argument);
 static void on_writable(void *argument);
@@ -23,7 +28,7 @@ struct connection *connection_create(struct frontend *frontend, int fd,
     connection->fd = fd;
     connection->address = memory_copy_text(slice_of(address));
     connection->active_ms = clock_now_ms();
-    connection->deadline_ms =
+    connection->login_deadline_ms =
         connection->active_ms + frontend->config.login_timeout;
     framing_init(&connection->framing,
                  (uint32_t)frontend->config.max_stanza_bytes_unauthenticated);
@@ -39,6 +44,7 @@ static void connection_free(struct connection *connection)
 {
     struct frontend *frontend = connection->frontend;
 
+    BUG_ON(connection->session);
     TAILQ_REMOVE(&frontend->connections, connection, all);
     if (connection->is_dirty)
         TAILQ_REMOVE(&frontend->dirty, connection, dirty_entry);
@@ -52,6 +58,7 @@ static void connection_free(struct connection *connection)
     memory_free(&connection->address);
     memory_free(&connection->user);
     memory_free(&connection->declarations);
+    memory_free(&connection->lang);
     memory_free(&connection->bind_id);
     frontend->connection_count--;
     memory_free(&connection);
@@ -91,31 +98,52 @@ static ssize_t send_some(struct connection *connection)
     return sent;
 }
 
+/* The peer sees the end; its own is awaited, so that what it still sends does
+ * not make the kernel throw away our last words. */
+static void say_goodbye(struct connection *connection)
+{
+    if (connection->tls)
+        tls_shutdown(connection->tls);
+    shutdown(connection->fd, SHUT_WR);
+    watch_readable(connection->watch, true);
+}
+
 void connection_flush(struct connection *connection)
 {
+    if (connection->is_broken)
+        buffer_deinit(&connection->output);
     while (connection->output.size) {
         ssize_t sent = send_some(connection);
 
         if (sent < 0) {
-            buffer_deinit(&connection->output);
-            stream_lost(connection);
+            stream_lost(connection, "connection lost");
             return;
         }
         if (sent == 0)
             break;
         buffer_consume(&connection->output, (size_t)sent);
     }
-    if (!connection->output.size)
-        buffer_deinit(&connection->output);
     watch_writable(connection->watch, connection->output.size > 0);
+    if (connection->output.size)
+        return;
+    buffer_deinit(&connection->output);
+    if (connection->is_leaving)
+        say_goodbye(connection);
 }
 
 static void on_writable(void *argument)
 {
-    connection_flush(argument);
+    struct connection *connection = argument;
+
+    if (connection->output.size)
+        connection_flush(connection);
+    else if (connection->tls) /* it was the handshake that had to write */
+        on_readable(connection);
 }
 
-void connection_close(struct connection *connection)
+/* Ending. */
+
+static void doom(struct connection *connection)
 {
     struct frontend *frontend = connection->frontend;
 
@@ -128,6 +156,27 @@ void connection_close(struct connection *connection)
     loop_timer_start(frontend->end_of_turn, 0);
 }
 
+void connection_close(struct connection *connection)
+{
+    if (!connection->is_leaving)
+        doom(connection);
+}
+
+void connection_drop(struct connection *connection)
+{
+    connection->is_broken = true;
+    doom(connection);
+}
+
+static void leave(struct connection *connection)
+{
+    connection->is_leaving = true;
+    connection->close_deadline_ms = clock_now_ms() + LEAVING_MS;
+    buffer_deinit(&connection->input);
+    if (!connection->output.size)
+        say_goodbye(connection);
+}
+
 static void flush_dirty(struct frontend *frontend)
 {
     struct connection *connection;
@@ -137,27 +186,30 @@ static void flush_dirty(struct frontend *frontend)
         connection->is_dirty = false;
         connection_flush(connection);
         if (connection->output.size > frontend->config.max_output_bytes &&
-            connection->state != STREAM_STATE_CLOSED) {
-            log_warning("connection %s: takes its output too slowly",
-                        connection->address);
-            stream_fail(connection, STREAM_ERROR_RESOURCE_CONSTRAINT);
-        }
+            connection->state != STREAM_STATE_CLOSED)
+            stream_fail(connection, STREAM_ERROR_RESOURCE_CONSTRAINT,
+                        "takes its output too slowly");
+    }
+}
+
+static void bury_doomed(struct frontend *frontend)
+{
+    struct connection *connection;
+
+    while ((connection = TAILQ_FIRST(&frontend->doomed))) {
+        TAILQ_REMOVE(&frontend->doomed, connection, doomed_entry);
+        connection->is_doomed = false;
+        if (connection->is_broken)
+            connection_free(connection);
+        else
+            leave(connection);
     }
 }
 
 void connections_end_turn(struct frontend *frontend)
 {
-    struct connection *connection;
-
-    frontend_publish(frontend);
     flush_dirty(frontend);
-    while ((connection = TAILQ_FIRST(&frontend->doomed))) {
-        TAILQ_REMOVE(&frontend->doomed, connection, doomed_entry);
-        if (connection->tls)
-            tls_shutdown(connection->tls);
-        shutdown(connection->fd, SHUT_WR);
-        connection_free(connection);
-    }
+    bury_doomed(frontend);
     frontend_publish(frontend);
 }
 
@@ -166,99 +218,125 @@ void connections_end_turn(struct frontend *frontend)
 static bool may_process(const struct connection *connection)
 {
     return connection->state != STREAM_STATE_CLOSED &&
-           !connection->is_waiting && !connection->is_parked &&
-           !connection->is_throttled;
+           !connection->is_waiting && !connection->is_parked;
+}
+
+static bool may_read(const struct connection *connection)
+{
+    return may_process(connection) && !connection->is_throttled;
 }
 
 static void update_reading(struct connection *connection)
 {
     if (connection->state != STREAM_STATE_CLOSED)
-        watch_readable(connection->watch, may_process(connection));
+        watch_readable(connection->watch, may_read(connection));
+}
+
+/* One unit at the front of `bytes`; its size, or 0 to stop here. */
+static size_t process_unit(struct connection *connection, struct slice bytes)
+{
+    struct framing before = connection->framing;
+    enum stream_error error = STREAM_ERROR_NONE;
+    size_t size = 0;
+    enum framing_unit unit =
+        framing_next(&connection->framing, bytes, &size, &error);
+
+    if (unit == FRAMING_NEED_MORE)
+        return 0;
+    if (unit == FRAMING_ERROR) {
+        stream_fail(connection, error, stream_error_name(error));
+        return 0;
+    }
+    bytes.size = size;
+    if (stream_unit(connection, unit, bytes) == STREAM_PARK) {
+        connection->framing = before;
+        connection->is_parked = true;
+        return 0;
+    }
+    return size;
 }
 
 /* Handles units at the front of `bytes`; returns how many bytes they had. */
 static size_t process(struct connection *connection, struct slice bytes)
 {
     size_t done = 0;
+    size_t size;
 
     while (may_process(connection)) {
-        struct slice rest = {bytes.data + done, bytes.size - done};
-        struct framing before = connection->framing;
-        enum stream_error error = STREAM_ERROR_NONE;
-        size_t size = 0;
-        enum framing_unit unit =
-            framing_next(&connection->framing, rest, &size, &error);
-
-        if (unit == FRAMING_NEED_MORE)
+        size = process_unit(connection, (struct slice){bytes.data + done,
+                                                       bytes.size - done});
+        if (!size)
             break;
-        if (unit == FRAMING_ERROR) {
-            stream_fail(connection, error);
-            break;
-        }
-        rest.size = size;
-        if (stream_unit(connection, unit, rest) == STREAM_PARK) {
-            connection->framing = before;
-            connection->is_parked = true;
-            break;
-        }
         done += size;
-        if (connection->tls && !connection->has_restarted_for_tls) {
-            /* RFC 6120 5.4.3.3: nothing sent in the clear counts now. */
-            connection->has_restarted_for_tls = true;
+        if (connection->has_ended_units) {
+            connection->has_ended_units = false;
             return bytes.size;
         }
     }
-    return done;
-}
-
-static void keep_rest(struct connection *connection, struct slice bytes)
-{
-    if (connection->state == STREAM_STATE_CLOSED)
-        return;
-    if (bytes.size)
-        buffer_append(&connection->input, bytes);
+    return connection->state == STREAM_STATE_CLOSED ? bytes.size : done;
 }
 
 static void take_input(struct connection *connection, struct slice bytes)
 {
+    struct buffer *input = &connection->input;
     size_t done;
 
     connection->is_processing = true;
-    if (connection->input.size) {
-        buffer_append(&connection->input, bytes);
-        done = process(connection, buffer_slice(&connection->input));
-        buffer_consume(&connection->input, done);
+    if (input->size) {
+        buffer_append(input, bytes);
+        done = process(connection, buffer_slice(input));
+        buffer_consume(input, done);
     } else {
         done = process(connection, bytes);
-        keep_rest(connection,
-                  (struct slice){bytes.data + done, bytes.size - done});
+        if (done < bytes.size)
+            buffer_append(input, (struct slice){bytes.data + done,
+                                                bytes.size - done});
     }
-    if (!connection->input.size)
-        buffer_deinit(&connection->input);
+    if (!input->size)
+        buffer_deinit(input);
     connection->is_processing = false;
     update_reading(connection);
+    frontend_publish(connection->frontend);
 }
 
-void connection_resume(struct connection *connection)
+static void go_on(struct connection *connection)
+{
+    if (connection->is_processing || !may_process(connection))
+        return;
+    if (connection->input.size)
+        take_input(connection, SLICE(""));
+    update_reading(connection);
+    if (connection->tls && may_read(connection))
+        on_readable(connection); /* what OpenSSL has read already */
+}
+
+void connection_answered(struct connection *connection)
 {
     connection->is_waiting = false;
-    connection->is_parked = false;
-    if (connection->is_processing || connection->state == STREAM_STATE_CLOSED)
+    go_on(connection);
+}
+
+void connection_unpark(struct connection *connection)
+{
+    if (!connection->is_parked)
         return;
-    take_input(connection, SLICE(""));
-    if (connection->tls && may_process(connection))
-        on_readable(connection); /* what OpenSSL has read already */
+    connection->is_parked = false;
+    go_on(connection);
 }
 
 /* Bytes read; 0: none now; -1: the peer has closed or broken it. */
 static ssize_t receive_some(struct connection *connection)
 {
-    char *scratch = connection->frontend->scratch;
+    struct frontend *frontend = connection->frontend;
+    uint64_t limit = frontend->config.bytes_per_second;
+    size_t room = SCRATCH_BYTES;
     ssize_t got;
 
+    if (limit && limit < room)
+        room = limit > READ_MIN ? limit : READ_MIN;
     if (connection->tls)
-        return tls_read(connection->tls, scratch, SCRATCH_BYTES);
-    got = recv(connection->fd, scratch, SCRATCH_BYTES, 0);
+        return tls_read(connection->tls, frontend->scratch, room);
+    got = recv(connection->fd, frontend->scratch, room, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     return got > 0 ? got : -1;
@@ -269,9 +347,37 @@ static void count_bytes(struct connection *connection, size_t bytes)
     uint64_t limit = connection->frontend->config.bytes_per_second;
 
     connection->active_ms = clock_now_ms();
-    connection->bytes_this_second += (uint32_t)bytes;
-    if (limit && connection->bytes_this_second > limit)
-        connection->is_throttled = true;
+    if (!limit)
+        return;
+    connection->bytes_owed += bytes;
+    connection->is_throttled = connection->bytes_owed > limit;
+}
+
+static void pay_bytes(struct connection *connection)
+{
+    uint64_t limit = connection->frontend->config.bytes_per_second;
+
+    if (!connection->bytes_owed)
+        return;
+    if (limit && connection->bytes_owed > limit) {
+        connection->bytes_owed -= limit;
+        connection->is_throttled = connection->bytes_owed > limit;
+    } else {
+        connection->bytes_owed = 0;
+        connection->is_throttled = false;
+    }
+    if (!connection->is_throttled)
+        go_on(connection);
+}
+
+/* The client's last words are of no interest, only that it ends. */
+static void discard(struct connection *connection)
+{
+    char *scratch = connection->frontend->scratch;
+    ssize_t got = recv(connection->fd, scratch, SCRATCH_BYTES, 0);
+
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        connection_drop(connection);
 }
 
 static void on_readable(void *argument)
@@ -279,28 +385,33 @@ static void on_readable(void *argument)
     struct connection *connection = argument;
     ssize_t got;
 
+    if (connection->is_leaving) {
+        discard(connection);
+        return;
+    }
     do {
         got = receive_some(connection);
         if (got < 0) {
-            stream_lost(connection);
+            stream_lost(connection, "connection lost");
             return;
         }
         if (got == 0)
             break;
-        take_input(connection,
-                   (struct slice){connection->frontend->scratch, (size_t)got});
         count_bytes(connection, (size_t)got);
-    } while (connection->tls && may_process(connection));
-    update_reading(connection);
-    loop_timer_start(connection->frontend->end_of_turn, 0);
+        take_input(connection, (struct slice){connection->frontend->scratch,
+                                              (size_t)got});
+    } while (connection->tls && may_read(connection));
+    if (connection->tls && !connection->output.size)
+        watch_writable(connection->watch, tls_wants_write(connection->tls));
 }
 
 void connection_tick(struct connection *connection, uint64_t now_ms)
 {
-    connection->bytes_this_second = 0;
-    if (connection->is_throttled) {
-        connection->is_throttled = false;
-        connection_resume(connection);
+    if (connection->is_leaving) {
+        if (now_ms >= connection->close_deadline_ms)
+            connection_drop(connection);
+        return;
     }
+    pay_bytes(connection);
     stream_tick(connection, now_ms);
 }

@@ -20,7 +20,7 @@ enum stream_state {
     STREAM_STATE_AUTHENTICATED, /* a resource may be bound */
     STREAM_STATE_BINDING,       /* delivery was asked */
     STREAM_STATE_BOUND,         /* stanzas flow */
-    STREAM_STATE_CLOSED,        /* nothing is read any more */
+    STREAM_STATE_CLOSED,        /* what the client still sends is ignored */
 };
 
 struct connection {
@@ -28,28 +28,33 @@ struct connection {
     struct frontend *frontend;
     int fd;
     struct watch *watch;
-    struct tls *tls;      /* NULL: plain */
-    char *address;        /* "127.0.0.1:49152" */
+    struct tls *tls; /* NULL: plain */
+    char *address;   /* "127.0.0.1:49152" */
     struct buffer input;  /* an unfinished or unhandled unit */
     struct buffer output; /* what the socket has not taken */
     struct framing framing;
     enum stream_state state;
     bool is_dirty, is_doomed;
+    bool is_broken;    /* nothing can be sent any more */
+    bool is_leaving;   /* closed; awaiting the client's end, for a while */
     bool is_waiting;   /* for an answer: units stay unhandled */
-    bool is_throttled; /* bytes_per_second used up: until the next second */
     bool is_parked;    /* the broker takes no more: until it does */
+    bool is_throttled; /* bytes_per_second used up */
     bool is_processing;
     bool has_header_sent;
-    bool has_restarted_for_tls;
-    uint32_t bytes_this_second;
+    bool has_ended_units; /* STARTTLS: what came along does not count */
     unsigned failed_attempts;
-    uint64_t deadline_ms; /* of login, of an answer; 0: none */
-    uint64_t request;     /* number of the question, 0: none */
-    uint64_t active_ms;   /* last byte from the client */
-    struct login *login;  /* during SASL */
-    char *user;           /* bare JID once authenticated */
-    char *declarations;   /* prefixes of the stream header, or NULL */
-    char *bind_id;        /* id of the bind request under way */
+    uint64_t bytes_owed; /* read beyond bytes_per_second */
+    uint64_t login_deadline_ms;  /* until a resource is bound */
+    uint64_t answer_deadline_ms; /* while is_waiting */
+    uint64_t close_deadline_ms;  /* while is_leaving */
+    uint64_t active_ms;          /* last byte either way */
+    uint64_t request;            /* number of the question, 0: none */
+    struct login *login;         /* during SASL */
+    char *user;         /* bare JID once authenticated */
+    char *declarations; /* prefixes of the stream header, or NULL */
+    char *lang;         /* xml:lang of the stream header, or NULL */
+    char *bind_id;      /* id of the bind request under way */
     struct session *session;
 };
 
@@ -59,36 +64,19 @@ struct connection *connection_create(struct frontend *frontend, int fd,
 void connection_write(struct connection *connection, struct slice bytes);
 /* The buffer to append output to, marked for flushing. */
 struct buffer *connection_output(struct connection *connection);
-/* Sends what can be sent, then closes and frees at the end of the turn. */
-void connection_close(struct connection *connection);
 /* Everything queued goes out now, as far as the socket takes it. */
 void connection_flush(struct connection *connection);
-/* Handles what has been read and could not be handled. */
-void connection_resume(struct connection *connection);
+/* Sends what can be sent within a while, then ends and frees it. */
+void connection_close(struct connection *connection);
+/* Ends and frees it: the peer is gone. */
+void connection_drop(struct connection *connection);
+/* What came was not handled for want of an answer, or of room at the broker:
+ * goes on with it. */
+void connection_answered(struct connection *connection);
+void connection_unpark(struct connection *connection);
 /* Once a second. */
 void connection_tick(struct connection *connection, uint64_t now_ms);
 /* End of the turn: flushes dirty connections, frees doomed ones. */
 void connections_end_turn(struct frontend *frontend);
-
-/* stream.c: what a connection does with units. */
-enum stream_verdict {
-    STREAM_TAKEN, /* on to the next unit */
-    STREAM_PARK,  /* not handled: present it again after connection_resume */
-};
-
-enum stream_verdict stream_unit(struct connection *connection,
-                                enum framing_unit unit, struct slice bytes);
-/* Ends the stream with an error (RFC 6120 4.9) and closes. */
-void stream_fail(struct connection *connection, enum stream_error error);
-/* Ends it in order (RFC 6120 4.4) and closes. */
-void stream_end(struct connection *connection);
-/* The peer is gone without a word. */
-void stream_lost(struct connection *connection);
-/* A time limit may have passed. */
-void stream_tick(struct connection *connection, uint64_t now_ms);
-/* SASL succeeded for connection->user: expects a new header. */
-void stream_restart(struct connection *connection);
-/* session.bound came. */
-void stream_bound(struct connection *connection, const struct event *event);
 
 #endif

@@ -5,12 +5,13 @@
  *   listener.c     accepting
  *   connection.c   one socket: bytes in, bytes out, limits
  *   tls.c          OpenSSL
- *   stream.c       the states of an XMPP stream, features, stream errors
+ *   stream.c       the states of an XMPP stream; features.c, bind.c
  *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
- *   session.c      bound sessions: table, dedupe window, directed presence
- *   from_client.c  stanza -> event
- *   to_client.c    event -> client (the inbox)
+ *   session.c      sessions: table, dedupe window, directed presence
+ *   from_client.c  stanza -> event; iq.c, presence.c
+ *   inbox.c        what services send here; to_client.c: event -> client
  *   snapshot.c     what services ask after
+ *   drain.c        the orderly end
  */
 #ifndef FRONTEND_FRONTEND_H
 #define FRONTEND_FRONTEND_H
@@ -24,8 +25,10 @@
 #include "xmpp/stanza.h"
 
 struct connection;
-struct tls_context;
+struct inbox;
 struct sasl_context;
+struct snapshot;
+struct tls_context;
 
 enum tls_mode { TLS_REQUIRED, TLS_OPTIONAL, TLS_OFF };
 
@@ -68,42 +71,64 @@ struct frontend {
     uint64_t connection_count;
     struct connection_list connections;
     struct connection_list dirty;  /* with output to flush this turn */
-    struct connection_list doomed; /* to be freed at the end of the turn */
+    struct connection_list doomed; /* ending at the end of the turn */
     struct loop_timer *end_of_turn;
     char scratch[SCRATCH_BYTES];
-    /* Sessions and what is asked for. */
+    /* Sessions, and what is asked for. */
     struct map *sessions; /* id -> struct session */
     struct map *requests; /* number -> struct connection */
     uint64_t last_request;
+    uint64_t logins; /* since memory was given back last */
+    uint64_t last_login_ms;
     /* Broker. */
-    struct bus_subscription *inbox;
-    bool is_inbox_open;
-    bool is_registered;
-    struct output output; /* of the turn's stanzas */
-    struct map *epochs;   /* highest seen per publishing partition */
-    unsigned pressed;     /* destinations under pressure */
-    struct loop_timer *draining;
+    struct inbox *inbox;
+    struct output output;   /* of what is being handled */
+    struct map *iq_services; /* IQ namespace -> who has ever served it */
+    bool pressed[SERVICE_COUNT][PARTITIONS_MAX];
+    unsigned pressed_count;
+    bool has_relief; /* connections may go on at the end of the turn */
+    struct snapshot *snapshots; /* under way, oldest first */
+    struct loop_timer *snapshot_timer;
     uint64_t drain_deadline_ms;
+    uint64_t drain_quiet_ms; /* since when nothing has been under way */
 };
 
-/* Publishes what handlers have put into frontend->output. */
+/* frontend.c */
+extern const struct option_table frontend_options;
+extern const struct daemon_spec frontend_spec;
+void frontend_init(struct frontend *frontend, struct daemon *daemon);
+void frontend_deinit(struct frontend *frontend);
+
+/* Publishes what has been put into frontend->output. */
 void frontend_publish(struct frontend *frontend);
-/* A number for a question whose answer wakes that connection. */
+/* A number for a question whose answer is for that connection. */
 uint64_t frontend_request(struct frontend *frontend,
                           struct connection *connection);
 /* The connection that asked, once; NULL if it is gone. */
 struct connection *frontend_answered(struct frontend *frontend,
                                      uint64_t request);
 /* True while the queue of that user's partition takes no more. */
-bool frontend_is_pressed(struct frontend *frontend, enum service_id service,
-                         struct slice user);
-const char *frontend_domain(const struct frontend *frontend);
+bool frontend_is_pressed(const struct frontend *frontend,
+                         enum service_id service, struct slice user);
+/* SERVICE_NONE: nobody has ever served it. */
+enum service_id frontend_iq_service(const struct frontend *frontend,
+                                    struct slice ns);
+struct slice frontend_domain(const struct frontend *frontend);
 
 /* listener.c */
 /* Binds at start; exits with one clear line when that cannot be done. */
 void listener_open(struct frontend *frontend);
-/* Begins to accept. */
+/* Begins to accept, once the inbox is registered and if there is room. */
 void listener_start(struct frontend *frontend);
 void listener_stop(struct frontend *frontend);
+
+/* snapshot.c */
+void snapshot_asked(struct frontend *frontend, const struct event *ask);
+void snapshot_step(void *frontend);
+void snapshots_drop(struct frontend *frontend);
+
+/* drain.c */
+void drain_begin(void *frontend);
+void drain_tick(struct frontend *frontend, uint64_t now_ms);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "keys.h"
 #include "sasl_name.h"
+#include "stream.h"
 #include "xmpp/jid.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/xml.h"
@@ -31,7 +32,7 @@ struct login {
     size_t first_size;
 };
 
-/* PLAIN's credentials are taken here and checked later. */
+/* PLAIN's credentials are taken from the session and checked later. */
 static int on_gsasl(Gsasl *gsasl, Gsasl_session *session,
                     Gsasl_property property)
 {
@@ -96,8 +97,6 @@ static void report_failures(struct connection *connection)
     struct frontend *frontend = connection->frontend;
     struct event event;
 
-    log_info("connection %s: %u login attempts failed", connection->address,
-             connection->failed_attempts);
     if (!connection->login || !connection->login->user)
         return;
     event_init(&event, EVENT_LOGIN_FAILED);
@@ -112,21 +111,19 @@ static void report_failures(struct connection *connection)
 static void fail(struct connection *connection, const char *condition)
 {
     const struct frontend_config *config = &connection->frontend->config;
-    bool is_credential = !strcmp(condition, "not-authorized");
 
     buffer_appendf(connection_output(connection),
                    "<failure xmlns='" NS_SASL "'><%s/></failure>", condition);
-    connection->failed_attempts += is_credential;
-    connection->state = STREAM_STATE_NEGOTIATING;
-    if (connection->failed_attempts >= config->login_attempts) {
+    connection->is_waiting = false;
+    if (!strcmp(condition, "temporary-auth-failure")) /* not its fault */
+        connection->login_deadline_ms = clock_now_ms() + config->login_timeout;
+    if (!strcmp(condition, "not-authorized") &&
+        ++connection->failed_attempts >= config->login_attempts) {
         report_failures(connection);
-        login_destroy(&connection->login);
-        stream_fail(connection, STREAM_ERROR_POLICY_VIOLATION);
-        return;
+        stream_fail(connection, STREAM_ERROR_POLICY_VIOLATION,
+                    "login attempts used up");
     }
     login_destroy(&connection->login);
-    connection->deadline_ms = clock_now_ms() + config->login_timeout;
-    connection_resume(connection);
 }
 
 static void write_base64(struct buffer *out, struct slice bytes)
@@ -202,7 +199,8 @@ static void ask_keys(struct connection *connection)
     struct event event;
 
     connection->is_waiting = true;
-    connection->deadline_ms = clock_now_ms() + frontend->config.auth_timeout;
+    connection->answer_deadline_ms =
+        clock_now_ms() + frontend->config.auth_timeout;
     event_init(&event, EVENT_AUTH_KEYS_ASK);
     event.to = slice_of(login->user);
     event.mechanism = login->is_plain
@@ -228,29 +226,35 @@ static bool set_user(struct connection *connection, const char *name)
     return true;
 }
 
+/* libgsasl keeps a copy of its own. */
+static void take_password(struct login *login, const char *password)
+{
+    char *copy;
+
+    login->password = memory_copy_text(slice_of(password));
+    memcpy(&copy, &password, sizeof(copy));
+    OPENSSL_cleanse(copy, strlen(copy));
+}
+
 static void begin_plain(struct connection *connection, struct slice message)
 {
     struct login *login = connection->login;
     char *output = NULL;
     size_t size = 0;
-    const char *name;
-    const char *password;
+    int result = gsasl_step(login->session, message.data, message.size, &output,
+                            &size);
+    const char *name = gsasl_property_fast(login->session, GSASL_AUTHID);
+    const char *password = gsasl_property_fast(login->session, GSASL_PASSWORD);
 
-    if (gsasl_step(login->session, message.data, message.size, &output,
-                   &size) != GSASL_OK) {
-        gsasl_free(output);
-        fail(connection, "malformed-request");
-        return;
-    }
     gsasl_free(output);
-    name = gsasl_property_fast(login->session, GSASL_AUTHID);
-    password = gsasl_property_fast(login->session, GSASL_PASSWORD);
-    if (!name || !password || !*password || !set_user(connection, name)) {
+    if (password)
+        take_password(login, password);
+    if (result != GSASL_OK)
+        fail(connection, "malformed-request");
+    else if (!name || !password || !set_user(connection, name))
         fail(connection, "not-authorized");
-        return;
-    }
-    login->password = memory_copy_text(slice_of(password));
-    ask_keys(connection);
+    else
+        ask_keys(connection);
 }
 
 static void begin_scram(struct connection *connection, struct slice message)
@@ -280,7 +284,7 @@ static void take_message(struct connection *connection, struct slice text)
     struct slice message;
 
     if (text.size > MESSAGE_MAX ||
-        (!slice_is(text, "=") &&
+        (text.size && !slice_is(text, "=") &&
          gsasl_base64_from(text.data, text.size, &decoded, &size) !=
              GSASL_OK)) {
         fail(connection, "incorrect-encoding");
@@ -298,31 +302,40 @@ static void take_message(struct connection *connection, struct slice text)
     gsasl_free(decoded);
 }
 
-static const char *known_mechanism(const struct connection *connection,
-                                   struct slice name)
+static const char *const mechanisms[] = {"SCRAM-SHA-256", "SCRAM-SHA-1",
+                                         "PLAIN"};
+
+static const char *find_mechanism(struct slice name)
 {
-    if (slice_is(name, "SCRAM-SHA-256"))
-        return "SCRAM-SHA-256";
-    if (slice_is(name, "SCRAM-SHA-1"))
-        return "SCRAM-SHA-1";
-    if (slice_is(name, "PLAIN") && sasl_may_plain(connection))
-        return "PLAIN";
+    for (size_t i = 0; i < ARRAY_SIZE(mechanisms); i++) {
+        if (slice_is(name, mechanisms[i]))
+            return mechanisms[i];
+    }
     return NULL;
 }
 
-static void begin(struct connection *connection, const struct stanza *stanza,
-                  struct slice mechanism)
+static bool needs_encryption(const struct connection *connection,
+                             const char *mechanism)
 {
-    const char *known = known_mechanism(connection, mechanism);
+    if (connection->tls)
+        return false;
+    return connection->frontend->config.tls == TLS_REQUIRED ||
+           (!strcmp(mechanism, "PLAIN") && !sasl_may_plain(connection));
+}
 
-    if (!known) {
-        fail(connection, slice_is(mechanism, "PLAIN") ? "encryption-required"
-                                                      : "invalid-mechanism");
+static void begin(struct connection *connection, const struct stanza *stanza,
+                  struct slice name)
+{
+    const char *mechanism = find_mechanism(name);
+
+    if (!mechanism || needs_encryption(connection, mechanism)) {
+        fail(connection,
+             mechanism ? "encryption-required" : "invalid-mechanism");
         return;
     }
     connection->login = memory_new(sizeof(*connection->login));
-    connection->login->is_plain = !strcmp(known, "PLAIN");
-    BUG_ON(gsasl_server_start(connection->frontend->sasl->gsasl, known,
+    connection->login->is_plain = !strcmp(mechanism, "PLAIN");
+    BUG_ON(gsasl_server_start(connection->frontend->sasl->gsasl, mechanism,
                               &connection->login->session) != GSASL_OK);
     if (stanza->text.size)
         take_message(connection, stanza->text);
@@ -381,29 +394,28 @@ static void on_checked(struct frontend *frontend, uint64_t request,
 
     if (!connection || !connection->login)
         return;
-    connection->request = 0;
+    connection->is_waiting = false;
     if (matches)
         succeed(connection, SLICE_NONE);
     else
         fail(connection, "not-authorized");
+    connection_answered(connection);
 }
 
 static void check_plain(struct connection *connection,
                         const struct event *event)
 {
     struct frontend *frontend = connection->frontend;
-    struct login *login = connection->login;
     uint64_t request = frontend_request(frontend, connection);
 
-    connection->is_waiting = true;
-    if (!keys_check(frontend, request, slice_of(login->password), event,
-                    on_checked)) {
-        frontend_answered(frontend, request);
-        connection->request = 0;
-        fail(connection, "temporary-auth-failure");
-    }
-    if (connection->login)
+    if (keys_check(frontend, request, slice_of(connection->login->password),
+                   event, on_checked)) {
         wipe(&connection->login->password);
+        return;
+    }
+    frontend_answered(frontend, request);
+    fail(connection, "temporary-auth-failure");
+    connection_answered(connection);
 }
 
 static void continue_scram(struct connection *connection,
@@ -411,7 +423,6 @@ static void continue_scram(struct connection *connection,
 {
     struct login *login = connection->login;
     char iterations[24];
-    struct slice first = {login->first, login->first_size};
 
     snprintf(iterations, sizeof(iterations), "%lu",
              (unsigned long)event->iterations);
@@ -421,17 +432,14 @@ static void continue_scram(struct connection *connection,
     set_base64(login->session, GSASL_SCRAM_SERVERKEY, event->server_key);
     login->has_keys = true;
     connection->is_waiting = false;
-    step_scram(connection, first);
-    if (connection->login)
-        wipe(&connection->login->first);
-    connection_resume(connection);
+    step_scram(connection, (struct slice){login->first, login->first_size});
+    connection_answered(connection);
 }
 
 void sasl_keys(struct connection *connection, const struct event *event)
 {
     if (!connection->login)
         return;
-    connection->request = 0;
     if (connection->login->is_plain)
         check_plain(connection, event);
     else
@@ -441,6 +449,6 @@ void sasl_keys(struct connection *connection, const struct event *event)
 void sasl_timed_out(struct connection *connection)
 {
     frontend_answered(connection->frontend, connection->request);
-    connection->request = 0;
     fail(connection, "temporary-auth-failure");
+    connection_answered(connection);
 }

@@ -75,14 +75,52 @@ struct slice session_bare(const struct session *session)
     return (struct slice){session->full, session->bare_size};
 }
 
+static char *append(char *end, struct slice bytes, uint32_t *size_out)
+{
+    if (bytes.size)
+        memcpy(end, bytes.data, bytes.size);
+    *size_out = (uint32_t)bytes.size;
+    return end + bytes.size;
+}
+
 void session_note_presence(struct session *session, const struct event *event)
 {
+    struct last_presence *presence;
+    char *end;
+
     session->is_available = !slice_is(event->subtype, "unavailable");
     session->was_available |= session->is_available;
     session->priority = (int8_t)event->priority;
     memory_free(&session->presence);
-    session->presence = memory_copy_text(event->payload);
-    session->presence_size = (uint32_t)event->payload.size;
+    if (!session->is_available)
+        return;
+    presence = memory_new(sizeof(*presence) + event->lang.size +
+                          event->extra.size + event->payload.size);
+    end = append(presence->bytes, event->lang, &presence->lang_size);
+    end = append(end, event->extra, &presence->extra_size);
+    append(end, event->payload, &presence->payload_size);
+    session->presence = presence;
+}
+
+static struct slice take(const char **bytes, uint32_t size)
+{
+    struct slice taken = {size ? *bytes : NULL, size};
+
+    *bytes += size;
+    return taken;
+}
+
+void session_recall_presence(const struct session *session,
+                             struct event *event)
+{
+    const char *bytes;
+
+    if (!session->presence)
+        return;
+    bytes = session->presence->bytes;
+    event->lang = take(&bytes, session->presence->lang_size);
+    event->extra = take(&bytes, session->presence->extra_size);
+    event->payload = take(&bytes, session->presence->payload_size);
 }
 
 bool session_note_directed(struct session *session, struct slice to,
@@ -95,7 +133,8 @@ bool session_note_directed(struct session *session, struct slice to,
     }
     if (!session->directed)
         session->directed = map_create();
-    if (map_count(session->directed) >= SESSION_DIRECTED_MAX)
+    if (map_count(session->directed) >= SESSION_DIRECTED_MAX &&
+        !map_find(session->directed, to))
         return false;
     map_put(session->directed, to, session);
     return true;
@@ -177,7 +216,8 @@ void session_event_init(struct event *event, enum event_type type,
     event->node = slice_of(daemon_node(frontend->daemon));
 }
 
-static void end_directed(struct session *session)
+void session_end_directed(struct session *session,
+                          const struct event *unavailable)
 {
     struct frontend *frontend = session->connection->frontend;
     size_t position = 0;
@@ -192,6 +232,11 @@ static void end_directed(struct session *session)
         event.to = to;
         event.kind = STANZA_PRESENCE;
         event.subtype = SLICE("unavailable");
+        if (unavailable) {
+            event.lang = unavailable->lang;
+            event.extra = unavailable->extra;
+            event.payload = unavailable->payload;
+        }
         output_to_user(&frontend->output, SERVICE_DELIVERY, to, &event);
     }
     map_destroy(&session->directed);
@@ -202,10 +247,7 @@ void session_announce_end(struct session *session)
     struct frontend *frontend = session->connection->frontend;
     struct event event;
 
-    end_directed(session);
     session_event_init(&event, EVENT_SESSION_CLOSE, session);
     output_to_user(&frontend->output, SERVICE_DELIVERY, session_bare(session),
                    &event);
-    log_info("session %s: closed address=%s", session->full,
-             session->connection->address);
 }

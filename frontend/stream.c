@@ -1,11 +1,12 @@
-#include <stdio.h>
+#include "stream.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "bind.h"
-#include "connection.h"
 #include "from_client.h"
 #include "sasl.h"
 #include "session.h"
@@ -14,232 +15,283 @@
 #include "xmpp/namespaces.h"
 #include "xmpp/xml.h"
 
-/* RFC 6120 4.7: our own header, once per stream. */
-static void write_header(struct connection *connection)
+enum { LANG_MAX = 35 }; /* RFC 5646 4.4.1 */
+
+/* The header, RFC 6120 4.7. */
+
+/* RFC 6120 4.7.3: not to be guessed. */
+static uint64_t stream_id(void)
 {
-    struct buffer *out = connection_output(connection);
     uint64_t id;
 
-    if (connection->has_header_sent)
-        return;
-    connection->has_header_sent = true;
     BUG_ON(getrandom(&id, sizeof(id), 0) != sizeof(id));
-    buffer_appendf(out,
-                   "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT
-                   "' xmlns:stream='" NS_STREAMS
-                   "' id='%016lx' from='%s' version='1.0' xml:lang='en'>",
-                   (unsigned long)id, frontend_domain(connection->frontend));
+    return id;
 }
 
-static void end_session(struct connection *connection, bool is_announced)
-{
-    if (!connection->session)
-        return;
-    if (is_announced)
-        session_announce_end(connection->session);
-    session_destroy(&connection->session);
-}
-
-void stream_fail(struct connection *connection, enum stream_error error)
-{
-    struct buffer *out;
-
-    if (connection->state == STREAM_STATE_CLOSED)
-        return;
-    log_debug("connection %s: stream error %s", connection->address,
-              stream_error_name(error));
-    write_header(connection);
-    out = connection_output(connection);
-    buffer_appendf(out,
-                   "<stream:error><%s xmlns='" NS_STREAM_ERRORS
-                   "'/></stream:error></stream:stream>",
-                   stream_error_name(error));
-    end_session(connection, error != STREAM_ERROR_CONFLICT);
-    connection_close(connection);
-}
-
-void stream_end(struct connection *connection)
-{
-    if (connection->state == STREAM_STATE_CLOSED)
-        return;
-    write_header(connection);
-    connection_write(connection, SLICE("</stream:stream>"));
-    end_session(connection, true);
-    connection_close(connection);
-}
-
-void stream_lost(struct connection *connection)
-{
-    end_session(connection, true);
-    connection_close(connection);
-}
-
-/* Features (RFC 6120 4.3.2). */
-
-static bool may_starttls(const struct connection *connection)
-{
-    return connection->frontend->tls && !connection->tls;
-}
-
-static void write_features(struct connection *connection)
+static void write_header(struct connection *connection, struct slice to)
 {
     struct buffer *out = connection_output(connection);
-    bool is_required = may_starttls(connection) &&
-                       connection->frontend->config.tls == TLS_REQUIRED;
 
-    buffer_append_text(out, "<stream:features>");
-    if (connection->user) {
-        buffer_append_text(out, "<bind xmlns='" NS_BIND
-                                "'/><session xmlns='" NS_SESSION
-                                "'><optional/></session>");
-    } else {
-        if (may_starttls(connection))
-            buffer_appendf(out, "<starttls xmlns='" NS_TLS "'>%s</starttls>",
-                           is_required ? "<required/>" : "");
-        if (!is_required)
-            sasl_write_mechanisms(out, sasl_may_plain(connection));
-    }
-    buffer_append_text(out, "</stream:features>");
+    buffer_appendf(out,
+                   "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT
+                   "' xmlns:stream='" NS_STREAMS "' id='%016" PRIx64 "%016" PRIx64
+                   "' version='1.0' xml:lang='en'",
+                   stream_id(), stream_id());
+    xml_write_attribute(out, "from", frontend_domain(connection->frontend));
+    xml_write_attribute(out, "to", to);
+    buffer_append_byte(out, '>');
+    connection->has_header_sent = true;
 }
 
-/* The client's header. */
+static bool is_our_domain(const struct frontend *frontend, struct slice to)
+{
+    struct jid jid;
+    const char *why;
+
+    return slice_is_set(to) && jid_parse(to, &jid, &why) &&
+           slice_equal(jid_full(&jid), frontend_domain(frontend));
+}
+
+/* RFC 6120 4.7.5: no version means 0.9. */
+static bool is_version_supported(struct slice version)
+{
+    size_t digits = 0;
+    bool is_positive = false;
+
+    while (digits < version.size && version.data[digits] >= '0' &&
+           version.data[digits] <= '9')
+        is_positive |= version.data[digits++] != '0';
+    return is_positive && digits < version.size && version.data[digits] == '.';
+}
 
 static enum stream_error check_header(const struct connection *connection,
                                       const struct stream_header *header)
 {
-    struct jid to;
-    const char *error;
-
-    if (!slice_starts_with(header->version, "1."))
-        return STREAM_ERROR_UNSUPPORTED_VERSION;
-    if (!slice_is_set(header->to))
-        return STREAM_ERROR_NONE;
-    if (!jid_parse(header->to, &to, &error) ||
-        !slice_is(jid_full(&to), frontend_domain(connection->frontend)))
+    if (!is_our_domain(connection->frontend, header->to))
         return STREAM_ERROR_HOST_UNKNOWN;
+    if (!is_version_supported(header->version))
+        return STREAM_ERROR_UNSUPPORTED_VERSION;
     return STREAM_ERROR_NONE;
 }
 
-static void take_header(struct connection *connection, struct slice bytes)
+static void keep_header(struct connection *connection,
+                        const struct stream_header *header)
+{
+    memory_free(&connection->declarations);
+    memory_free(&connection->lang);
+    if (header->declarations.size)
+        connection->declarations = memory_copy_text(header->declarations);
+    if (header->lang.size && header->lang.size <= LANG_MAX)
+        connection->lang = memory_copy_text(header->lang);
+}
+
+/* RFC 6120 4.7.2: to whom it says to be, if that is an address. */
+static void answer_header(struct connection *connection,
+                          const struct stream_header *header)
+{
+    struct jid from;
+    const char *why;
+    bool has_from = slice_is_set(header->from) &&
+                    jid_parse(header->from, &from, &why);
+
+    write_header(connection, has_from ? jid_full(&from) : SLICE_NONE);
+}
+
+static void open_stream(struct connection *connection, struct slice bytes)
 {
     struct stream_header header;
-    enum stream_error error =
-        stanza_parse_header(connection->frontend->parser, bytes, &header);
+    enum stream_error error = stanza_parse_header(connection->frontend->parser,
+                                                  bytes, &header);
 
-    if (error == STREAM_ERROR_NONE)
+    if (error == STREAM_ERROR_NONE) {
+        answer_header(connection, &header);
         error = check_header(connection, &header);
+    }
     if (error != STREAM_ERROR_NONE) {
-        stream_fail(connection, error);
+        stream_fail(connection, error, stream_error_name(error));
         return;
     }
-    memory_free(&connection->declarations);
-    if (header.declarations.size)
-        connection->declarations = memory_copy_text(header.declarations);
-    write_header(connection);
-    write_features(connection);
+    keep_header(connection, &header);
     connection->state = connection->user ? STREAM_STATE_AUTHENTICATED
                                          : STREAM_STATE_NEGOTIATING;
+    features_write(connection);
 }
 
 static void expect_header(struct connection *connection, uint64_t max_bytes)
 {
     framing_init(&connection->framing, (uint32_t)max_bytes);
-    connection->has_header_sent = false;
     connection->state = STREAM_STATE_OPENING;
+    connection->has_header_sent = false;
 }
 
 void stream_restart(struct connection *connection)
 {
-    const struct frontend_config *config = &connection->frontend->config;
+    struct frontend *frontend = connection->frontend;
 
-    expect_header(connection, config->max_stanza_bytes);
-    connection->deadline_ms = clock_now_ms() + config->login_timeout;
-    connection_resume(connection);
+    frontend->logins++;
+    frontend->last_login_ms = clock_now_ms();
+    expect_header(connection, frontend->config.max_stanza_bytes);
 }
 
-/* STARTTLS (RFC 6120 5). */
+/* The end, RFC 6120 4.4 and 4.9. */
+
+/* `is_known` to delivery, which is told. */
+static void end_session(struct connection *connection, bool is_known,
+                        const char *reason)
+{
+    struct session *session = connection->session;
+
+    if (!session)
+        return;
+    session_end_directed(session, NULL);
+    if (is_known)
+        session_announce_end(session);
+    if (session->is_bound)
+        log_info("session %s: closed address=%s reason=\"%s\"", session->full,
+                 connection->address, reason);
+    session_destroy(&connection->session);
+    loop_timer_start(connection->frontend->end_of_turn, 0);
+}
+
+static void write_end(struct connection *connection, enum stream_error error)
+{
+    struct buffer *out;
+
+    if (!connection->has_header_sent)
+        write_header(connection, SLICE_NONE);
+    out = connection_output(connection);
+    if (error != STREAM_ERROR_NONE)
+        buffer_appendf(out,
+                       "<stream:error><%s xmlns='" NS_STREAM_ERRORS
+                       "'/></stream:error>",
+                       stream_error_name(error));
+    buffer_append_text(out, "</stream:stream>");
+}
+
+static void end(struct connection *connection, enum stream_error error,
+                bool is_known, const char *reason)
+{
+    if (connection->state == STREAM_STATE_CLOSED)
+        return;
+    if (!connection->session)
+        log_debug("connection %s: closed reason=\"%s\"", connection->address,
+                  reason);
+    end_session(connection, is_known, reason);
+    write_end(connection, error);
+    connection_close(connection);
+}
+
+void stream_fail(struct connection *connection, enum stream_error error,
+                 const char *reason)
+{
+    end(connection, error, true, reason);
+}
+
+void stream_kick(struct connection *connection, enum stream_error error)
+{
+    end(connection, error, false, stream_error_name(error));
+}
+
+void stream_end(struct connection *connection)
+{
+    end(connection, STREAM_ERROR_NONE, true, "client ended it");
+}
+
+void stream_lost(struct connection *connection, const char *reason)
+{
+    if (connection->state != STREAM_STATE_CLOSED && !connection->session)
+        log_debug("connection %s: closed reason=\"%s\"", connection->address,
+                  reason);
+    end_session(connection, true, reason);
+    connection_drop(connection);
+}
+
+/* Units. */
+
+static void fail_tls(struct connection *connection)
+{
+    connection_write(connection, SLICE("<failure xmlns='" NS_TLS "'/>"));
+    stream_end(connection);
+}
+
+/* RFC 6120 5.4: <proceed/> is the last thing said in the clear. */
 static void start_tls(struct connection *connection)
 {
-    if (!may_starttls(connection) || connection->login) {
-        connection_write(
-            connection, SLICE("<failure xmlns='" NS_TLS "'/></stream:stream>"));
-        connection_close(connection);
+    struct frontend *frontend = connection->frontend;
+
+    if (!frontend->tls || connection->tls) {
+        fail_tls(connection);
         return;
     }
     connection_write(connection, SLICE("<proceed xmlns='" NS_TLS "'/>"));
     connection_flush(connection);
     if (connection->state == STREAM_STATE_CLOSED)
         return;
-    connection->tls = tls_create(connection->frontend->tls, connection->fd);
-    expect_header(
-        connection,
-        connection->frontend->config.max_stanza_bytes_unauthenticated);
+    if (connection->output.size) { /* a client that does not read */
+        stream_lost(connection, "takes its output too slowly");
+        return;
+    }
+    login_destroy(&connection->login);
+    connection->tls = tls_create(frontend->tls, connection->fd);
+    connection->has_ended_units = true;
+    expect_header(connection, frontend->config.max_stanza_bytes_unauthenticated);
 }
 
-static bool needs_tls(const struct connection *connection)
+/* What is no stanza of a stream in that state. */
+static void refuse(struct connection *connection, const struct stanza *stanza)
 {
-    return may_starttls(connection) &&
-           connection->frontend->config.tls == TLS_REQUIRED;
-}
+    enum stream_error error = stanza->kind == STANZA_OTHER
+                                  ? STREAM_ERROR_UNSUPPORTED_STANZA_TYPE
+                                  : STREAM_ERROR_NOT_AUTHORIZED;
 
-static void negotiate_sasl(struct connection *connection,
-                           const struct stanza *stanza, struct slice bytes)
-{
-    if (needs_tls(connection))
-        connection_write(connection,
-                         SLICE("<failure xmlns='" NS_SASL
-                               "'><encryption-required/></failure>"));
-    else if (slice_is(stanza->name, "auth"))
-        sasl_auth(connection, stanza, bytes);
-    else if (slice_is(stanza->name, "response"))
-        sasl_response(connection, stanza);
-    else if (slice_is(stanza->name, "abort"))
-        sasl_abort(connection);
-    else
-        stream_fail(connection, STREAM_ERROR_UNSUPPORTED_STANZA_TYPE);
+    stream_fail(connection, error, stream_error_name(error));
 }
 
 static void negotiate(struct connection *connection,
                       const struct stanza *stanza, struct slice bytes)
 {
+    bool is_sasl = slice_is(stanza->ns, NS_SASL);
+
     if (slice_is(stanza->ns, NS_TLS) && slice_is(stanza->name, "starttls"))
         start_tls(connection);
-    else if (slice_is(stanza->ns, NS_SASL))
-        negotiate_sasl(connection, stanza, bytes);
-    else /* RFC 6120 4.9.3.12 */
-        stream_fail(connection, stanza->kind == STANZA_OTHER
-                                    ? STREAM_ERROR_UNSUPPORTED_STANZA_TYPE
-                                    : STREAM_ERROR_NOT_AUTHORIZED);
+    else if (is_sasl && slice_is(stanza->name, "auth"))
+        sasl_auth(connection, stanza, bytes);
+    else if (is_sasl && slice_is(stanza->name, "response"))
+        sasl_response(connection, stanza);
+    else if (is_sasl && slice_is(stanza->name, "abort"))
+        sasl_abort(connection);
+    else
+        refuse(connection, stanza);
+}
+
+static enum stream_verdict take_stanza(struct connection *connection,
+                                       const struct stanza *stanza,
+                                       struct slice bytes)
+{
+    bool is_bound = connection->state == STREAM_STATE_BOUND;
+
+    if (connection->state == STREAM_STATE_NEGOTIATING)
+        negotiate(connection, stanza, bytes);
+    else if (is_bound && stanza->kind != STANZA_OTHER)
+        return from_client(connection, stanza);
+    else if (!is_bound && bind_is_request(stanza))
+        return bind_request(connection, stanza);
+    else
+        refuse(connection, stanza);
+    return STREAM_TAKEN;
 }
 
 static enum stream_verdict take_element(struct connection *connection,
                                         struct slice bytes)
 {
     struct stanza stanza;
-    struct slice declarations = slice_of(connection->declarations);
     enum stream_error error =
         stanza_parse(connection->frontend->parser, bytes,
-                     declarations.data ? declarations : SLICE(""), &stanza);
+                     slice_of(connection->declarations), &stanza);
 
-    if (error != STREAM_ERROR_NONE) {
-        stream_fail(connection, error);
-        return STREAM_TAKEN;
-    }
-    switch (connection->state) {
-    case STREAM_STATE_NEGOTIATING:
-        negotiate(connection, &stanza, bytes);
-        return STREAM_TAKEN;
-    case STREAM_STATE_AUTHENTICATED:
-        bind_take(connection, &stanza);
-        return STREAM_TAKEN;
-    case STREAM_STATE_BOUND:
-        return from_client(connection, &stanza);
-    case STREAM_STATE_OPENING:
-    case STREAM_STATE_BINDING:
-    case STREAM_STATE_CLOSED:
-        break;
-    }
-    BUG_ON(connection->state != STREAM_STATE_CLOSED);
+    if (error == STREAM_ERROR_NONE)
+        return take_stanza(connection, &stanza, bytes);
+    stream_fail(connection, error, stream_error_name(error));
     return STREAM_TAKEN;
 }
 
@@ -248,7 +300,7 @@ enum stream_verdict stream_unit(struct connection *connection,
 {
     switch (unit) {
     case FRAMING_STREAM_OPEN:
-        take_header(connection, bytes);
+        open_stream(connection, bytes);
         break;
     case FRAMING_ELEMENT:
         return take_element(connection, bytes);
@@ -263,30 +315,32 @@ enum stream_verdict stream_unit(struct connection *connection,
     return STREAM_TAKEN;
 }
 
-/* Time. */
+/* Time limits. */
 
-static void deadline_passed(struct connection *connection)
+static void keep_alive(struct connection *connection, uint64_t now_ms)
 {
-    connection->deadline_ms = 0;
-    if (connection->state == STREAM_STATE_BINDING)
-        bind_timed_out(connection);
-    else if (connection->is_waiting && connection->login)
-        sasl_timed_out(connection);
-    else
-        stream_fail(connection, STREAM_ERROR_CONNECTION_TIMEOUT);
+    uint64_t interval = connection->frontend->config.keepalive;
+
+    if (!interval || now_ms - connection->active_ms < interval)
+        return;
+    connection->active_ms = now_ms;
+    connection_write(connection, SLICE(" "));
 }
 
 void stream_tick(struct connection *connection, uint64_t now_ms)
 {
-    uint64_t keepalive = connection->frontend->config.keepalive;
-
     if (connection->state == STREAM_STATE_CLOSED)
         return;
-    if (connection->deadline_ms && now_ms >= connection->deadline_ms) {
-        deadline_passed(connection);
-    } else if (keepalive && connection->state == STREAM_STATE_BOUND &&
-               now_ms - connection->active_ms >= keepalive) {
-        connection->active_ms = now_ms;
-        connection_write(connection, SLICE(" "));
+    if (connection->state == STREAM_STATE_BOUND) {
+        keep_alive(connection, now_ms);
+    } else if (!connection->is_waiting) {
+        if (now_ms >= connection->login_deadline_ms)
+            stream_fail(connection, STREAM_ERROR_CONNECTION_TIMEOUT,
+                        "login_timeout");
+    } else if (now_ms >= connection->answer_deadline_ms) {
+        if (connection->login)
+            sasl_timed_out(connection);
+        else
+            bind_timed_out(connection);
     }
 }

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <sysexits.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -16,39 +17,76 @@ struct tls {
     SSL *ssl;
 };
 
-static const char *openssl_reason(void)
+static void set_options(SSL_CTX *context)
+{
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                     SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS |
+                                  SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+static void explain(struct buffer *why_out, const char *option,
+                    const char *file)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
-    return reason ? reason : "unknown error";
+    buffer_appendf(why_out, "%s: cannot use \"%s\": %s", option, file,
+                   reason ? reason : "unknown error");
+    ERR_clear_error();
+}
+
+/* NULL: why_out says what is wrong. */
+static SSL_CTX *load(const char *certificate, const char *private_key,
+                     struct buffer *why_out)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+    BUG_ON(!context);
+    set_options(context);
+    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
+        explain(why_out, "certificate", certificate);
+    else if (SSL_CTX_use_PrivateKey_file(context, private_key,
+                                         SSL_FILETYPE_PEM) != 1 ||
+             SSL_CTX_check_private_key(context) != 1)
+        explain(why_out, "private_key", private_key);
+    if (!why_out->size)
+        return context;
+    SSL_CTX_free(context);
+    return NULL;
 }
 
 struct tls_context *tls_context_create(const char *certificate,
                                        const char *private_key)
 {
     struct tls_context *context = memory_new(sizeof(*context));
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    struct buffer why = BUFFER_EMPTY;
 
-    BUG_ON(!ctx);
-    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_NO_TICKET |
-                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(ctx, 0);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-                              SSL_MODE_ENABLE_PARTIAL_WRITE |
-                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    if (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1)
-        log_fatal(EX_CONFIG, "certificate: cannot use \"%s\": %s", certificate,
-                  openssl_reason());
-    if (SSL_CTX_use_PrivateKey_file(ctx, private_key, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ctx) != 1)
-        log_fatal(EX_CONFIG, "private_key: cannot use \"%s\": %s", private_key,
-                  openssl_reason());
-    context->context = ctx;
+    context->context = load(certificate, private_key, &why);
+    if (!context->context)
+        log_fatal(EX_CONFIG, "%s", why.data);
     return context;
+}
+
+void tls_context_reload(struct tls_context *context, const char *certificate,
+                        const char *private_key)
+{
+    struct buffer why = BUFFER_EMPTY;
+    SSL_CTX *fresh = load(certificate, private_key, &why);
+
+    if (fresh) {
+        SSL_CTX_free(context->context); /* connections hold on to it */
+        context->context = fresh;
+        log_info("certificate read again from %s", certificate);
+    } else {
+        log_error("%s; going on with the former certificate", why.data);
+    }
+    buffer_deinit(&why);
 }
 
 void tls_context_destroy(struct tls_context **context)
@@ -103,6 +141,11 @@ ssize_t tls_write(struct tls *tls, struct slice bytes)
     int sent = SSL_write(tls->ssl, bytes.data, size);
 
     return sent > 0 ? sent : no_bytes(tls, sent);
+}
+
+bool tls_wants_write(const struct tls *tls)
+{
+    return SSL_want_write(tls->ssl);
 }
 
 void tls_shutdown(struct tls *tls)

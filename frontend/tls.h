@@ -12,6 +12,10 @@ struct tls;
 /* Exits with one clear line when the files cannot be used. */
 struct tls_context *tls_context_create(const char *certificate,
                                        const char *private_key);
+/* Reads the files again, for connections to come; on failure logs and keeps
+ * what there was. */
+void tls_context_reload(struct tls_context *context, const char *certificate,
+                        const char *private_key);
 void tls_context_destroy(struct tls_context **context);
 
 /* The server's side on a connected socket, handshake not begun. */
@@ -19,6 +23,8 @@ struct tls *tls_create(struct tls_context *context, int fd);
 /* Bytes; 0: none now; -1: closed or broken. */
 ssize_t tls_read(struct tls *tls, char *out, size_t room);
 ssize_t tls_write(struct tls *tls, struct slice bytes);
+/* The last of them could not go on because the socket takes no more. */
+bool tls_wants_write(const struct tls *tls);
 /* Says goodbye if that does not block. */
 void tls_shutdown(struct tls *tls);
 void tls_destroy(struct tls **tls);

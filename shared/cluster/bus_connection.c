@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 enum {
-    CONNECT_MS = 5000,
+    CONNECT_MS = 2500,
     CLOSE_MS = 500,
     FRAME_MAX = 131072,
 };
@@ -128,12 +128,12 @@ static bool log_in(struct bus_link *link)
     return false;
 }
 
-bool connection_open(struct bus_link *link)
+bool bus_connection_open(struct bus_link *link)
 {
     return open_socket(link) && log_in(link);
 }
 
-void connection_destroy(struct bus_link *link)
+void bus_connection_destroy(struct bus_link *link)
 {
     set_socket(link, -1);
     amqp_destroy_connection(link->connection);
@@ -141,7 +141,7 @@ void connection_destroy(struct bus_link *link)
     link->must_write = false;
 }
 
-void connection_close(struct bus_link *link)
+void bus_connection_close(struct bus_link *link)
 {
     struct timeval limit = milliseconds(CLOSE_MS);
 
@@ -149,7 +149,7 @@ void connection_close(struct bus_link *link)
         return;
     amqp_set_rpc_timeout(link->connection, &limit);
     amqp_connection_close(link->connection, AMQP_REPLY_SUCCESS);
-    connection_destroy(link);
+    bus_connection_destroy(link);
 }
 
 bool link_has_room(const struct bus_link *link, size_t size)

@@ -153,7 +153,7 @@ static void give_up(struct bus_link *link)
 {
     bool was_up = link->is_logged_in;
 
-    connection_destroy(link);
+    bus_connection_destroy(link);
     link->is_logged_in = false;
     if (was_up || link->attempts % LOG_EVERY == 0)
         log_warning("broker: %s connection %s: %s", link->handler->role,
@@ -172,7 +172,7 @@ static void give_up(struct bus_link *link)
 
 static void open_connection(struct bus_link *link)
 {
-    if (connection_open(link)) {
+    if (bus_connection_open(link)) {
         link->is_logged_in = true;
         link->attempts = 0;
         link->opened_ms = clock_now_ms();
@@ -183,7 +183,7 @@ static void open_connection(struct bus_link *link)
 
 /* Frames. */
 
-static void connection_closed(struct bus_link *link,
+static void bus_connection_closed(struct bus_link *link,
                               const amqp_method_t *method)
 {
     amqp_connection_close_t *close = method->decoded;
@@ -210,7 +210,7 @@ static void drain(struct bus_link *link)
             link_lose(link, "%s", amqp_error_string2(status));
         else if (frame.frame_type == AMQP_FRAME_METHOD &&
                  frame.payload.method.id == AMQP_CONNECTION_CLOSE_METHOD)
-            connection_closed(link, &frame.payload.method);
+            bus_connection_closed(link, &frame.payload.method);
         else
             link->handler->frame(link->state, &frame);
         amqp_maybe_release_buffers(link->connection);
@@ -283,7 +283,7 @@ static void *run(void *argument)
         read_letters(link);
         step(link);
     }
-    connection_close(link);
+    bus_connection_close(link);
     return NULL;
 }
 

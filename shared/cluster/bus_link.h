@@ -80,9 +80,9 @@ void link_check(struct bus_link *link, int status);
 
 /* bus_connection.c: opens the socket and logs in (blocking, bounded); false:
  * link->lost says why. */
-bool connection_open(struct bus_link *link) WARN_UNUSED;
-void connection_close(struct bus_link *link); /* in order; bounded */
-void connection_destroy(struct bus_link *link);
+bool bus_connection_open(struct bus_link *link) WARN_UNUSED;
+void bus_connection_close(struct bus_link *link); /* in order; bounded */
+void bus_connection_destroy(struct bus_link *link);
 
 /* Is there room for `size` more bytes without blocking? */
 bool link_has_room(const struct bus_link *link, size_t size);

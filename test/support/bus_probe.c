@@ -3,247 +3,14 @@
  * starve and fill that broker meanwhile.  One scenario per run:
  *   bus_probe PORT SCENARIO [COUNT [PER_SECOND]]
  * Every line on stdout is a fact the test may wait for; the last one is "ok" or
- * "failed: why", which is also the exit status.
+ * "failed: why", which is also the exit status.  SIGTERM ends it early.
  */
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/memory.h"
-#include "cluster/bus.h"
+#include "bus_probe.h"
 
 #include <event2/event.h>
 
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
-
-enum {
-    EVENT_BYTES = 100, /* MessagePack bin of 98 bytes; a number at the end */
-    TICK_MS = 10,
-    LIMIT_MS = 120000,
-    INBOX_MAX = 1000,
-};
-
-struct probe {
-    struct event_base *loop;
-    struct event *tick;
-    struct bus *bus;
-    struct bus *other; /* a second daemon */
-    struct bus_destination *destination;
-    struct bus_subscription *subscription;
-    struct bus_subscription *standby;
-    unsigned port;
-    const struct scenario *scenario;
-    uint64_t count;
-    uint64_t per_second; /* 0: at once */
-    uint64_t began_ms;
-    uint64_t turned_ms;
-    uint64_t longest_turn_ms;
-    uint64_t published;
-    uint64_t settled;
-    uint64_t received; /* highest in order */
-    uint64_t repeats;
-    uint64_t misplaced;
-    uint64_t returned;
-    uint64_t resets;
-    unsigned step;
-    uint64_t acked;
-    uint64_t inherited;
-    bool is_acked[INBOX_MAX + 1];
-    const char *failure;
-};
-
-struct scenario {
-    const char *name;
-    void (*begin)(struct probe *probe);
-    void (*tick)(struct probe *probe);
-    bool (*is_done)(const struct probe *probe);
-};
-
-static void say(const char *text)
-{
-    puts(text);
-    fflush(stdout);
-}
-
-static void fail(struct probe *probe, const char *why)
-{
-    if (!probe->failure)
-        probe->failure = why;
-    event_base_loopbreak(probe->loop);
-}
-
-/* Numbered events. */
-
-static struct slice encode(uint64_t number, char *out)
-{
-    memset(out, 0, EVENT_BYTES);
-    out[0] = (char)0xc4; /* bin 8 */
-    out[1] = EVENT_BYTES - 2;
-    memcpy(out + EVENT_BYTES - sizeof(number), &number, sizeof(number));
-    return (struct slice){out, EVENT_BYTES};
-}
-
-static uint64_t decode(struct slice event)
-{
-    uint64_t number;
-
-    memcpy(&number, event.data + EVENT_BYTES - sizeof(number), sizeof(number));
-    return number;
-}
-
-static void check_number(struct probe *probe, uint64_t number)
-{
-    if (number == probe->received + 1)
-        probe->received++;
-    else if (number <= probe->received)
-        probe->repeats++;
-    else
-        probe->misplaced++;
-}
-
-static void check_body(struct probe *probe, struct slice body)
-{
-    size_t count = body.size / EVENT_BYTES;
-    const char *first = body.data + body.size - count * EVENT_BYTES;
-
-    for (size_t i = 0; i < count; i++)
-        check_number(probe, decode((struct slice){first + i * EVENT_BYTES,
-                                                  EVENT_BYTES}));
-}
-
-static void on_settled(void *argument)
-{
-    struct probe *probe = argument;
-
-    probe->settled++;
-}
-
-static void publish_one(struct probe *probe)
-{
-    char event[EVENT_BYTES];
-    struct bus_receipt *receipt =
-        bus_receipt_create(probe->bus, on_settled, probe);
-
-    bus_publish(probe->destination, encode(++probe->published, event), true,
-                receipt);
-    bus_receipt_seal(receipt);
-}
-
-/* Hooks. */
-
-static void on_connected(void *owner)
-{
-    (void)owner;
-    say("connected");
-}
-
-static void on_disconnected(void *owner, const char *reason)
-{
-    (void)owner;
-    printf("disconnected: %s\n", reason);
-    fflush(stdout);
-}
-
-static void on_blocked(void *owner, bool is_blocked)
-{
-    (void)owner;
-    say(is_blocked ? "blocked" : "unblocked");
-}
-
-static void on_unroutable(void *owner, struct bus_destination *destination,
-                          struct slice event, struct bus_receipt *receipt)
-{
-    struct probe *probe = owner;
-
-    if (destination != probe->destination || decode(event) != ++probe->returned)
-        fail(probe, "returned out of order");
-    if (receipt)
-        bus_receipt_settle(receipt);
-}
-
-static void on_refused(void *owner, const char *what, const char *reason)
-{
-    (void)owner;
-    printf("refused: %s: %s\n", what, reason);
-    fflush(stdout);
-}
-
-static struct bus *connect_bus(struct probe *probe, unsigned port,
-                               const char *name)
-{
-    static const struct bus_hooks hooks = {
-        .connected = on_connected,
-        .disconnected = on_disconnected,
-        .blocked = on_blocked,
-        .unroutable = on_unroutable,
-        .refused = on_refused,
-    };
-    struct bus_config config = {
-        .host = "127.0.0.1",
-        .port = port,
-        .user = "probe",
-        .password = "probe",
-        .vhost = "/",
-        .name = name,
-        .heartbeat_seconds = 5,
-        .batch_events = 256,
-        .batch_bytes = 65536,
-        .pressure_high_bytes = 1 << 20,
-        .pressure_low_bytes = 1 << 19,
-    };
-
-    return bus_create(probe->loop, &config, &hooks, probe);
-}
-
-/* Consuming. */
-
-static void on_received(void *argument, struct bus_message *message)
-{
-    struct probe *probe = argument;
-
-    check_body(probe, message->body);
-    bus_ack(probe->subscription, message);
-}
-
-static void on_reset(void *argument, const char *reason)
-{
-    struct probe *probe = argument;
-
-    (void)reason;
-    probe->resets++;
-}
-
-static void on_started(void *argument)
-{
-    (void)argument;
-    say("started");
-}
-
-static void on_closed(void *argument)
-{
-    (void)argument;
-    say("closed");
-}
-
-static struct bus_subscribe subscribe_to(struct probe *probe, const char *queue)
-{
-    return (struct bus_subscribe){
-        .queue = queue,
-        .consumer_tag = "probe",
-        .prefetch = 64,
-        .received = on_received,
-        .started = on_started,
-        .reset = on_reset,
-        .closed = on_closed,
-        .argument = probe,
-    };
-}
-
-static void consume(struct probe *probe, const char *queue)
-{
-    struct bus_subscribe subscribe = subscribe_to(probe, queue);
-
-    probe->subscription = bus_subscribe(probe->bus, &subscribe);
-}
 
 /* Flow: publish and consume all the time, whatever happens to the broker. */
 
@@ -534,13 +301,23 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
         event_base_loopbreak(probe->loop);
 }
 
+static void on_terminate(evutil_socket_t fd, short what, void *argument)
+{
+    struct probe *probe = argument;
+
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(probe->loop);
+}
+
 static void report(const struct probe *probe)
 {
     printf("published=%lu settled=%lu received=%lu repeats=%lu returned=%lu "
-           "resets=%lu longest_turn_ms=%lu took_ms=%lu\n%s%s\n",
+           "resets=%lu longest_turn_ms=%lu took_ms=%lu stop_ms=%lu\n%s%s\n",
            probe->published, probe->settled, probe->received, probe->repeats,
            probe->returned, probe->resets, probe->longest_turn_ms,
-           clock_now_ms() - probe->began_ms, probe->failure ? "failed: " : "ok",
+           probe->ended_ms - probe->began_ms, clock_now_ms() - probe->ended_ms,
+           probe->failure ? "failed: " : "ok",
            probe->failure ? probe->failure : "");
 }
 
@@ -551,12 +328,16 @@ static void run(struct probe *probe)
     probe->loop = event_base_new();
     probe->tick = event_new(probe->loop, -1, EV_PERSIST, on_tick, probe);
     event_add(probe->tick, &interval);
+    probe->terminate = evsignal_new(probe->loop, SIGTERM, on_terminate, probe);
+    event_add(probe->terminate, NULL);
     probe->began_ms = probe->turned_ms = clock_now_ms();
     probe->bus = connect_bus(probe, probe->port, "probe");
     probe->scenario->begin(probe);
     event_base_dispatch(probe->loop);
+    probe->ended_ms = clock_now_ms();
     bus_destroy(&probe->bus);
     bus_destroy(&probe->other);
+    event_free(probe->terminate);
     event_free(probe->tick);
     event_base_free(probe->loop);
     report(probe);

@@ -2,6 +2,7 @@
 #include "fake_bus.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "fake_bus_private.h"
 
 size_t fake_bus_count(const struct bus *bus)

@@ -1,0 +1,250 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/watch.h"
+#include "tool.h"
+#include "xmpp/jid.h"
+
+enum { LISTEN_MS = 700 }; /* everybody answers a newcomer's announcement */
+
+static const struct tool_command *const commands[] = {
+    &command_user_add,    &command_user_del,    &command_user_passwd,
+    &command_user_list,   &command_user_import, &command_sessions,
+    &command_status,      &command_wait,        &command_tap,
+    &command_definitions,
+};
+
+static void print_commands(FILE *out)
+{
+    fprintf(out, "Usage: oceanctl [--run-dir DIR | --config FILE] COMMAND\n\n"
+                 "  --run-dir DIR   of a cluster started by deploy/cluster "
+                 "(default ./run)\n"
+                 "  --config FILE   how to reach the broker\n\n");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(out, "  %-12s %s\n      %s\n", commands[i]->name,
+                commands[i]->arguments, commands[i]->help);
+}
+
+void tool_usage(const struct tool_command *command, const char *problem)
+{
+    fprintf(stderr, "oceanctl: %s\n", problem);
+    if (command)
+        fprintf(stderr, "Usage: oceanctl %s %s\n", command->name,
+                command->arguments);
+    else
+        fprintf(stderr, "oceanctl --help lists the commands\n");
+    exit(EX_USAGE);
+}
+
+void tool_finish(struct tool *tool, int exit_status)
+{
+    tool->exit_status = exit_status;
+    fflush(stdout);
+    daemon_finish(tool->daemon);
+}
+
+void tool_publish(struct tool *tool)
+{
+    daemon_publish(tool->daemon, &tool->output, NULL);
+}
+
+struct slice tool_node(const struct tool *tool)
+{
+    return slice_of(daemon_node(tool->daemon));
+}
+
+unsigned tool_partitions(const struct tool *tool)
+{
+    return (unsigned)daemon_common(tool->daemon)->partitions;
+}
+
+uint64_t tool_number(const struct tool_command *command, const char *text)
+{
+    char *end;
+    unsigned long number = text ? strtoul(text, &end, 10) : 0;
+
+    if (!number || *end)
+        tool_usage(command, "expected a positive number");
+    return number;
+}
+
+char *tool_account_parse(const struct tool *tool, struct slice text)
+{
+    struct jid jid;
+    const char *error;
+
+    if (!jid_parse(text, &jid, &error) || !jid.local_size ||
+        jid.size != jid.bare_size ||
+        !slice_is(jid_text_domain(jid_bare(&jid)),
+                  daemon_common(tool->daemon)->domain))
+        return NULL;
+    return memory_copy_text(jid_bare(&jid));
+}
+
+char *tool_account(const struct tool *tool, const char *text)
+{
+    char *account = tool_account_parse(tool, slice_of(text));
+
+    if (!account) {
+        fprintf(stderr, "oceanctl: expected a JID like alice@%s, got \"%s\"\n",
+                daemon_common(tool->daemon)->domain, text);
+        exit(EX_USAGE);
+    }
+    return account;
+}
+
+/* The command line. */
+
+static const struct tool_command *match(int *argc, char ***argv)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        struct buffer name = BUFFER_EMPTY;
+        int words = strchr(commands[i]->name, ' ') ? 2 : 1;
+        bool is_it;
+
+        if (*argc < words)
+            continue;
+        buffer_append_text(&name, (*argv)[0]);
+        if (words == 2)
+            buffer_appendf(&name, " %s", (*argv)[1]);
+        is_it = !strcmp(name.data, commands[i]->name);
+        buffer_deinit(&name);
+        if (is_it) {
+            *argc -= words;
+            *argv += words;
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Options before the command; returns the configuration file. */
+static char *take_global_options(int *argc, char ***argv)
+{
+    struct buffer file = BUFFER_EMPTY;
+
+    while (*argc > 0 && !strncmp(**argv, "--", 2)) {
+        const char *option = **argv;
+
+        if (!strcmp(option, "--help")) {
+            print_commands(stdout);
+            exit(EXIT_SUCCESS);
+        }
+        if (strcmp(option, "--run-dir") != 0 && strcmp(option, "--config") != 0)
+            tool_usage(NULL, "unknown option before the command");
+        if (*argc < 2)
+            tool_usage(NULL, "expected a value after the option");
+        buffer_clear(&file);
+        buffer_append_text(&file, (*argv)[1]);
+        if (!strcmp(option, "--run-dir"))
+            buffer_append_text(&file, "/oceanctl.conf");
+        *argc -= 2;
+        *argv += 2;
+    }
+    if (!file.data)
+        buffer_append_text(&file, "run/oceanctl.conf");
+    return file.data;
+}
+
+/* Life as a daemon. */
+
+static void on_event(void *owner, const struct event *event)
+{
+    struct tool *tool = owner;
+
+    if (tool->has_begun && tool->command->event)
+        tool->command->event(tool, event);
+}
+
+static void step(void *argument)
+{
+    struct tool *tool = argument;
+    uint64_t now = clock_now_ms();
+
+    if (tool->timeout_ms && now - tool->began_ms >= tool->timeout_ms) {
+        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
+                (unsigned long)(tool->timeout_ms / 1000));
+        tool_finish(tool, TOOL_EXIT_TIMEOUT);
+        return;
+    }
+    if (!tool->has_begun && members_is_fresh(daemon_members(tool->daemon)) &&
+        now - tool->began_ms >= LISTEN_MS) {
+        tool->has_begun = true;
+        tool->command->begin(tool);
+    } else if (tool->has_begun && tool->command->tick) {
+        tool->command->tick(tool);
+    }
+}
+
+static void on_refused(void *owner, const char *what, const char *reason)
+{
+    struct tool *tool = owner;
+
+    fprintf(stderr, "oceanctl: the broker refuses %s: %s\n", what, reason);
+    tool_finish(tool, EX_NOPERM);
+}
+
+static void run(struct tool *tool)
+{
+    static const struct daemon_spec spec = {
+        .kind = "oceanctl",
+        .service = SERVICE_NONE,
+        .node_event = on_event,
+        .bus = {.refused = on_refused},
+    };
+    char *argv[] = {(char *)(uintptr_t) "oceanctl",
+                    (char *)(uintptr_t) "--config",
+                    tool->config_file,
+                    (char *)(uintptr_t) "--log-level",
+                    (char *)(uintptr_t) "error",
+                    NULL};
+    struct loop_timer *steps;
+
+    if (access(tool->config_file, R_OK) != 0) {
+        fprintf(stderr,
+                "oceanctl: cannot read %s: name a running cluster with "
+                "--run-dir DIR or --config FILE\n",
+                tool->config_file);
+        exit(EX_CONFIG);
+    }
+    tool->daemon = daemon_start(&spec, tool, 5, argv);
+    tool->began_ms = clock_now_ms();
+    daemon_output_init(tool->daemon, &tool->output);
+    steps = loop_timer_create(daemon_loop(tool->daemon), step, tool);
+    loop_timer_repeat(steps, 50);
+    daemon_run(tool->daemon);
+    loop_timer_destroy(&steps);
+    output_deinit(&tool->output);
+    daemon_stop(&tool->daemon);
+}
+
+int main(int argc, char **argv)
+{
+    struct tool tool = {0};
+
+    argc--;
+    argv++;
+    log_set_level(LOG_LEVEL_ERROR);
+    tool.config_file = take_global_options(&argc, &argv);
+    if (argc == 0)
+        tool_usage(NULL, "a command is missing");
+    tool.command = match(&argc, &argv);
+    if (!tool.command)
+        tool_usage(NULL, "unknown command");
+    if (argc == 1 && !strcmp(argv[0], "--help")) {
+        printf("Usage: oceanctl %s %s\n%s\n", tool.command->name,
+               tool.command->arguments, tool.command->help);
+        return EXIT_SUCCESS;
+    }
+    tool.timeout_ms = tool.command->timeout_ms;
+    tool.command->parse(&tool, argc, argv);
+    if (tool.command->begin)
+        run(&tool);
+    memory_free(&tool.config_file);
+    return tool.exit_status;
+}

@@ -1,0 +1,225 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "tool.h"
+
+/* wait: until every partition of every service has an owner and so many
+ * frontends are up. */
+
+static uint64_t wanted_frontends = 1;
+
+static bool is_frontend(const struct member *member)
+{
+    return !strcmp(member->kind, "frontend");
+}
+
+/* The owner of a partition, or NULL. */
+static const struct member *owner_of(const struct members *members,
+                                     enum service_id service,
+                                     unsigned partition)
+{
+    const struct member *member = NULL;
+
+    while ((member = members_next(members, member))) {
+        if (member->service == service && strlen(member->shares) > partition &&
+            member->shares[partition] == 'o')
+            return member;
+    }
+    return NULL;
+}
+
+static bool everything_is_owned(const struct tool *tool)
+{
+    const struct members *members = daemon_members(tool->daemon);
+
+    for (unsigned s = 0; s < SERVICE_COUNT; s++) {
+        for (unsigned p = 0; p < tool_partitions(tool); p++) {
+            if (!owner_of(members, (enum service_id)s, p))
+                return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t count_frontends(const struct tool *tool)
+{
+    const struct members *members = daemon_members(tool->daemon);
+    const struct member *member = NULL;
+    uint64_t count = 0;
+
+    while ((member = members_next(members, member)))
+        count += is_frontend(member) && member->state == MEMBER_UP;
+    return count;
+}
+
+static void check(struct tool *tool)
+{
+    if (count_frontends(tool) >= wanted_frontends && everything_is_owned(tool))
+        tool_finish(tool, TOOL_EXIT_DONE);
+}
+
+static void parse_wait(struct tool *tool, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i += 2) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+        if (!strcmp(argv[i], "--frontends"))
+            wanted_frontends = tool_number(tool->command, value);
+        else if (!strcmp(argv[i], "--timeout"))
+            tool->timeout_ms = tool_number(tool->command, value) * 1000;
+        else
+            tool_usage(tool->command, "unknown option");
+    }
+}
+
+const struct tool_command command_wait = {
+    .name = "wait",
+    .arguments = "[--frontends N] [--timeout SECONDS]",
+    .help = "return when every partition has an owner and N frontends are up",
+    .parse = parse_wait,
+    .begin = check,
+    .tick = check,
+    .timeout_ms = 60000,
+};
+
+/* status */
+
+struct queue_line {
+    struct tool *tool;
+    char name[NAME_MAX_BYTES];
+};
+
+static size_t queues_asked;
+static size_t queues_answered;
+
+static void print_members(const struct tool *tool)
+{
+    static const char *const states[] = {"starting", "up", "leaving"};
+    const struct member *member = NULL;
+
+    printf("%-28s %-10s %-9s %s\n", "MEMBER", "KIND", "STATE", "PARTITIONS");
+    while ((member = members_next(daemon_members(tool->daemon), member))) {
+        if (!member->is_self)
+            printf("%-28s %-10s %-9s %s\n", member->node, member->kind,
+                   states[member->state], member->shares);
+    }
+    printf("(a letter per partition: o owner, s standby, - neither)\n\n");
+}
+
+static void on_inspected(void *argument, bool exists, uint64_t messages,
+                         uint64_t consumers)
+{
+    struct queue_line *line = argument;
+    struct tool *tool = line->tool;
+
+    if (!exists)
+        printf("%-28s missing\n", line->name);
+    else if (messages || !consumers)
+        printf("%-28s %8lu %10lu\n", line->name, (unsigned long)messages,
+               (unsigned long)consumers);
+    memory_free(&line);
+    if (++queues_answered < queues_asked)
+        return;
+    printf("(%zu queues; those with a consumer and nothing ready are not "
+           "shown)\n",
+           queues_asked);
+    tool_finish(tool, TOOL_EXIT_DONE);
+}
+
+static void inspect(struct tool *tool, const char *queue)
+{
+    struct queue_line *line = memory_new(sizeof(*line));
+
+    line->tool = tool;
+    snprintf(line->name, sizeof(line->name), "%s", queue);
+    queues_asked++;
+    bus_inspect(daemon_bus(tool->daemon), queue, on_inspected, line);
+}
+
+static void begin_status(struct tool *tool)
+{
+    const struct member *member = NULL;
+    char queue[NAME_MAX_BYTES];
+
+    print_members(tool);
+    printf("%-28s %8s %10s\n", "QUEUE", "READY", "CONSUMERS");
+    for (unsigned s = 0; s < SERVICE_COUNT; s++) {
+        for (unsigned p = 0; p < tool_partitions(tool); p++)
+            inspect(tool, partition_queue((enum service_id)s, p, queue));
+    }
+    while ((member = members_next(daemon_members(tool->daemon), member))) {
+        if (is_frontend(member))
+            inspect(tool, inbox_queue(slice_of(member->node), queue));
+    }
+    inspect(tool, QUEUE_DEAD);
+}
+
+static void parse_none(struct tool *tool, int argc, char **argv)
+{
+    (void)argv;
+    if (argc)
+        tool_usage(tool->command, "takes no arguments");
+}
+
+const struct tool_command command_status = {
+    .name = "status",
+    .arguments = "",
+    .help = "members, partitions and their owners, queues that wait",
+    .parse = parse_none,
+    .begin = begin_status,
+    .timeout_ms = 15000,
+};
+
+/* sessions */
+
+static size_t frontends_asked;
+static size_t frontends_answered;
+
+static void begin_sessions(struct tool *tool)
+{
+    const struct member *member = NULL;
+    struct event event;
+
+    while ((member = members_next(daemon_members(tool->daemon), member))) {
+        if (!is_frontend(member))
+            continue;
+        event_init(&event, EVENT_SNAPSHOT_ASK);
+        event.service = SLICE("oceanctl");
+        event.partition = 0xffff;
+        event.node = tool_node(tool);
+        event.request = ++frontends_asked;
+        output_to_node(&tool->output, slice_of(member->node), &event);
+    }
+    tool_publish(tool);
+    if (!frontends_asked) {
+        fprintf(stderr, "oceanctl: no frontend is up\n");
+        tool_finish(tool, TOOL_EXIT_REFUSED);
+    }
+}
+
+static void on_session(struct tool *tool, const struct event *event)
+{
+    char since[CLOCK_STAMP_SIZE];
+
+    if (event->type == EVENT_SNAPSHOT_SESSION) {
+        clock_format_stamp(event->stamp, since);
+        printf("%.*s %s %.*s %.*s since %s\n", SLICE_FORMAT(event->from),
+               event->is_available ? "available" : "connected",
+               SLICE_FORMAT(event->node), SLICE_FORMAT(event->address), since);
+    } else if (event->type == EVENT_SNAPSHOT_END &&
+               ++frontends_answered == frontends_asked) {
+        tool_finish(tool, TOOL_EXIT_DONE);
+    }
+}
+
+const struct tool_command command_sessions = {
+    .name = "sessions",
+    .arguments = "",
+    .help = "who is connected, where, from which address, since when",
+    .parse = parse_none,
+    .begin = begin_sessions,
+    .event = on_session,
+    .timeout_ms = 30000,
+};

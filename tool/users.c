@@ -1,0 +1,182 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/memory.h"
+#include "password.h"
+#include "tool.h"
+
+/* user add, passwd, del: one request, one answer. */
+struct one_user {
+    const char *jid;
+    const char *password_file;
+};
+
+static void parse_one(struct tool *tool, int argc, char **argv)
+{
+    struct one_user *one = memory_new(sizeof(*one));
+    bool wants_password = tool->command != &command_user_del;
+
+    tool->state = one;
+    for (int i = 0; i < argc; i++) {
+        if (wants_password && !strcmp(argv[i], "--password-file") &&
+            i + 1 < argc)
+            one->password_file = argv[++i];
+        else if (!strncmp(argv[i], "--", 2) || one->jid)
+            tool_usage(tool->command, "unexpected argument");
+        else
+            one->jid = argv[i];
+    }
+    if (!one->jid)
+        tool_usage(tool->command, "a JID is missing");
+}
+
+static void account_event_init(struct tool *tool, struct event *event,
+                               enum event_type type, const char *account,
+                               uint64_t request)
+{
+    event_init(event, type);
+    event->to = slice_of(account);
+    event->node = tool_node(tool);
+    event->request = request;
+}
+
+static void begin_set(struct tool *tool)
+{
+    const struct one_user *one = tool->state;
+    char *account = tool_account(tool, one->jid);
+    char *password = password_read(one->password_file, account);
+    struct buffer keys = BUFFER_EMPTY;
+    struct event event;
+
+    password_derive(slice_of(password), &keys);
+    password_wipe(&password);
+    account_event_init(tool, &event, EVENT_ACCOUNT_SET, account, 1);
+    event.subtype =
+        tool->command == &command_user_add ? SLICE("create") : SLICE("replace");
+    event.keys = buffer_slice(&keys);
+    output_to_user(&tool->output, SERVICE_ROSTER, event.to, &event);
+    tool_publish(tool);
+    buffer_deinit(&keys);
+    memory_free(&account);
+}
+
+static void begin_delete(struct tool *tool)
+{
+    const struct one_user *one = tool->state;
+    char *account = tool_account(tool, one->jid);
+    struct event event;
+
+    account_event_init(tool, &event, EVENT_ACCOUNT_DELETE, account, 1);
+    output_to_user(&tool->output, SERVICE_ROSTER, event.to, &event);
+    tool_publish(tool);
+    memory_free(&account);
+}
+
+static const char *explain(struct slice condition)
+{
+    if (slice_is(condition, "conflict"))
+        return "exists already";
+    if (slice_is(condition, "item-not-found"))
+        return "there is no such account";
+    return "refused";
+}
+
+static void on_answer(struct tool *tool, const struct event *event)
+{
+    const struct one_user *one = tool->state;
+
+    if (event->type != EVENT_ACCOUNT_ANSWER || event->request != 1)
+        return;
+    if (slice_is_set(event->condition)) {
+        fprintf(stderr, "oceanctl: %s: %s\n", one->jid,
+                explain(event->condition));
+        tool_finish(tool, TOOL_EXIT_REFUSED);
+        return;
+    }
+    printf("%s: %s\n", one->jid,
+           tool->command == &command_user_add   ? "created"
+           : tool->command == &command_user_del ? "deleted"
+                                                : "password changed");
+    tool_finish(tool, TOOL_EXIT_DONE);
+}
+
+const struct tool_command command_user_add = {
+    .name = "user add",
+    .arguments = "JID [--password-file FILE]",
+    .help = "create an account; the password is asked for (- = standard "
+            "input)",
+    .parse = parse_one,
+    .begin = begin_set,
+    .event = on_answer,
+    .timeout_ms = 30000,
+};
+
+const struct tool_command command_user_passwd = {
+    .name = "user passwd",
+    .arguments = "JID [--password-file FILE]",
+    .help = "change a password",
+    .parse = parse_one,
+    .begin = begin_set,
+    .event = on_answer,
+    .timeout_ms = 30000,
+};
+
+const struct tool_command command_user_del = {
+    .name = "user del",
+    .arguments = "JID",
+    .help = "delete an account with its roster and stored messages",
+    .parse = parse_one,
+    .begin = begin_delete,
+    .event = on_answer,
+    .timeout_ms = 30000,
+};
+
+/* user list */
+
+static void parse_none(struct tool *tool, int argc, char **argv)
+{
+    (void)argv;
+    if (argc)
+        tool_usage(tool->command, "takes no arguments");
+}
+
+static void begin_list(struct tool *tool)
+{
+    struct event event;
+
+    tool->state = memory_new(sizeof(unsigned));
+    for (unsigned p = 0; p < tool_partitions(tool); p++) {
+        event_init(&event, EVENT_ACCOUNT_LIST_ASK);
+        event.partition = p;
+        event.node = tool_node(tool);
+        event.request = p + 1;
+        output_to_partition(&tool->output, SERVICE_ROSTER, p, &event);
+    }
+    tool_publish(tool);
+}
+
+static void on_list(struct tool *tool, const struct event *event)
+{
+    unsigned *answered = tool->state;
+    struct event_list list;
+    struct slice name;
+
+    if (event->type != EVENT_ACCOUNT_LIST)
+        return;
+    event_list_open(&list, event->names);
+    while (event_list_next(&list, &name))
+        printf("%.*s\n", SLICE_FORMAT(name));
+    if (!event->has_more && ++*answered == tool_partitions(tool))
+        tool_finish(tool, TOOL_EXIT_DONE);
+}
+
+const struct tool_command command_user_list = {
+    .name = "user list",
+    .arguments = "",
+    .help = "print every account, one per line, in no order",
+    .parse = parse_none,
+    .begin = begin_list,
+    .event = on_list,
+    .timeout_ms = 60000,
+};
