@@ -50,7 +50,7 @@ static void config_deinit(struct bus_config *config)
 static void check_connected(struct bus *bus)
 {
     if (bus->is_connected || !bus->is_publisher_up || !bus->is_consumer_up ||
-        !subscriptions_are_settled(bus))
+        !bus_subscriptions_are_settled(bus))
         return;
     bus->is_connected = true;
     log_info("broker: connected");
@@ -66,7 +66,7 @@ static void link_is_up(struct bus_report *report)
         bus->is_publisher_up = true;
     } else {
         bus->is_consumer_up = true;
-        subscriptions_unsettle(bus);
+        bus_subscriptions_unsettle(bus);
     }
 }
 
@@ -103,8 +103,8 @@ static void parcels_report(struct bus_report *report)
 {
     struct bus_parcel *parcel;
 
-    while ((parcel = parcels_take(&report->parcels)))
-        destination_report(parcel);
+    while ((parcel = bus_parcels_take(&report->parcels)))
+        bus_destination_report(parcel);
 }
 
 static void refused_report(struct bus_report *report)
@@ -132,10 +132,10 @@ static void (*const report_handlers[])(struct bus_report *report) = {
     [BUS_REPORT_BLOCKED] = blocked_report,
     [BUS_REPORT_REFUSED] = refused_report,
     [BUS_REPORT_PARCELS] = parcels_report,
-    [BUS_REPORT_MESSAGES] = subscription_messages,
-    [BUS_REPORT_STARTED] = subscription_started,
-    [BUS_REPORT_RESET] = subscription_reset,
-    [BUS_REPORT_CLOSED] = subscription_closed,
+    [BUS_REPORT_MESSAGES] = bus_subscription_messages,
+    [BUS_REPORT_STARTED] = bus_subscription_started,
+    [BUS_REPORT_RESET] = bus_subscription_reset,
+    [BUS_REPORT_CLOSED] = bus_subscription_closed,
     [BUS_REPORT_INSPECTED] = inspected_report,
 };
 
@@ -147,7 +147,7 @@ void bus_report_free(struct bus_report **report_at)
         struct bus_held *held = report->messages;
 
         report->messages = held->next;
-        held_free(&held);
+        bus_held_free(&held);
     }
     if (report->command)
         bus_command_free(&report->command);
@@ -161,9 +161,9 @@ void bus_report_free(struct bus_report **report_at)
 static void turn(struct bus *bus)
 {
     bus->is_turn_due = false;
-    receipts_turn(bus);
-    destinations_turn(bus);
-    subscriptions_turn(bus);
+    bus_receipts_turn(bus);
+    bus_destinations_turn(bus);
+    bus_subscriptions_turn(bus);
 }
 
 static void on_turn_end(evutil_socket_t fd, short what, void *argument)
@@ -218,8 +218,8 @@ struct bus *bus_create(struct event_base *loop, const struct bus_config *config,
     bus->turn_event = event_new(loop, -1, 0, on_turn_end, bus);
     BUG_ON(!bus->mailbox_event || !bus->turn_event);
     BUG_ON(event_add(bus->mailbox_event, NULL) < 0);
-    bus->publisher = publisher_create(bus);
-    bus->consumer = consumer_create(bus);
+    bus->publisher = bus_publisher_create(bus);
+    bus->consumer = bus_consumer_create(bus);
     return bus;
 }
 
@@ -248,9 +248,9 @@ static bool join_threads(struct bus *bus)
     uint64_t deadline = clock_now_ms() + STOP_MS;
 
     if (bus->publisher)
-        link_join(&bus->publisher, deadline);
+        bus_link_join(&bus->publisher, deadline);
     if (bus->consumer)
-        link_join(&bus->consumer, deadline);
+        bus_link_join(&bus->consumer, deadline);
     return !bus->publisher && !bus->consumer;
 }
 
@@ -258,14 +258,14 @@ static bool join_threads(struct bus *bus)
  * connections were cut. */
 static bool stop_threads(struct bus *bus)
 {
-    link_stop(bus->publisher);
-    link_stop(bus->consumer);
+    bus_link_stop(bus->publisher);
+    bus_link_stop(bus->consumer);
     if (join_threads(bus))
         return true;
     if (bus->publisher)
-        link_cut(bus->publisher);
+        bus_link_cut(bus->publisher);
     if (bus->consumer)
-        link_cut(bus->consumer);
+        bus_link_cut(bus->consumer);
     return join_threads(bus);
 }
 
@@ -299,9 +299,9 @@ void bus_destroy(struct bus **bus_at)
         return;
     }
     drop_reports(bus);
-    destinations_free(bus);
-    subscriptions_free(bus);
-    receipts_free(bus);
+    bus_destinations_free(bus);
+    bus_subscriptions_free(bus);
+    bus_receipts_free(bus);
     map_destroy(&bus->destinations);
     config_deinit(&bus->config);
     memory_free(&bus);

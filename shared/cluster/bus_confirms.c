@@ -71,7 +71,7 @@ void bus_confirms_settle(struct bus_confirms *confirms, uint64_t tag,
             continue;
         *slot = NULL;
         parcel->outcome = parcel->is_returned ? BUS_OUTCOME_RETURNED : outcome;
-        parcels_append(out, parcel);
+        bus_parcels_append(out, parcel);
     }
     drop_settled(confirms);
 }
@@ -99,7 +99,7 @@ void bus_confirms_take_all(struct bus_confirms *confirms,
         struct bus_parcel *parcel = *slot_at(confirms, i);
 
         if (parcel)
-            parcels_append(out, parcel);
+            bus_parcels_append(out, parcel);
     }
     confirms->start = 0;
     confirms->length = 0;

@@ -49,7 +49,7 @@ static bool open_socket(struct bus_link *link)
     status = amqp_socket_open_noblock(socket, config->host, (int)config->port,
                                       &limit);
     if (status != AMQP_STATUS_OK) {
-        link_lose(link, "%s", amqp_error_string2(status));
+        bus_link_lose(link, "%s", amqp_error_string2(status));
         return false;
     }
     fd = amqp_get_sockfd(link->connection);
@@ -103,11 +103,12 @@ static void login_refused(struct bus_link *link, const amqp_method_t *method)
     amqp_connection_close_t *close = method->decoded;
     char text[256];
 
-    link_close_text(close->reply_code, close->reply_text, text, sizeof(text));
-    link_lose(link, "%s", text);
+    bus_link_close_text(close->reply_code, close->reply_text, text,
+                        sizeof(text));
+    bus_link_lose(link, "%s", text);
     link->back_off_ms = LINK_REFUSED_MS;
     if (link->attempts == 0)
-        link_tell_text(link, BUS_REPORT_REFUSED, "login", text);
+        bus_link_tell_text(link, BUS_REPORT_REFUSED, "login", text);
 }
 
 static bool log_in(struct bus_link *link)
@@ -124,7 +125,8 @@ static bool log_in(struct bus_link *link)
         reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
         login_refused(link, &reply.reply);
     else
-        link_lose(link, "login: %s", amqp_error_string2(reply.library_error));
+        bus_link_lose(link, "login: %s",
+                      amqp_error_string2(reply.library_error));
     return false;
 }
 
@@ -152,7 +154,7 @@ void bus_connection_close(struct bus_link *link)
     bus_connection_destroy(link);
 }
 
-bool link_has_room(const struct bus_link *link, size_t size)
+bool bus_link_has_room(const struct bus_link *link, size_t size)
 {
     int room = 0;
     int queued = 0;

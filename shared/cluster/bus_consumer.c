@@ -35,7 +35,7 @@ static void take_channel(struct consumer *consumer,
 static void drop_incoming(struct bus_subscription *subscription)
 {
     if (subscription->incoming)
-        held_free(&subscription->incoming);
+        bus_held_free(&subscription->incoming);
 }
 
 static void release_channel(struct consumer *consumer,
@@ -55,7 +55,7 @@ static void open_channel(struct consumer *consumer,
     subscription->channel_generation++;
     subscription->state = BUS_CHANNEL_OPENING;
     subscription->deadline_ms = now_ms + LINK_ANSWER_MS;
-    channel_open(consumer->link, subscription);
+    bus_channel_open(consumer->link, subscription);
 }
 
 static void close_channel(struct consumer *consumer,
@@ -66,8 +66,8 @@ static void close_channel(struct consumer *consumer,
         .reply_text = amqp_empty_bytes,
     };
 
-    link_send(consumer->link, subscription->channel, AMQP_CHANNEL_CLOSE_METHOD,
-              &close);
+    bus_link_send(consumer->link, subscription->channel,
+                  AMQP_CHANNEL_CLOSE_METHOD, &close);
     drop_incoming(subscription);
     subscription->state = BUS_CHANNEL_CLOSING;
     subscription->deadline_ms = clock_now_ms() + LINK_ANSWER_MS;
@@ -80,21 +80,21 @@ static void tell_reset(struct consumer *consumer,
                        const char *reason, bool is_refused)
 {
     struct bus_report *report =
-        link_report(consumer->link, BUS_REPORT_RESET, subscription);
+        bus_link_report(consumer->link, BUS_REPORT_RESET, subscription);
 
     report->text = memory_copy_text(slice_of(reason));
     report->flag = is_refused;
-    link_tell(consumer->link, &report);
+    bus_link_tell(consumer->link, &report);
 }
 
 static void tell_started(struct consumer *consumer,
                          struct bus_subscription *subscription)
 {
     struct bus_report *report =
-        link_report(consumer->link, BUS_REPORT_STARTED, subscription);
+        bus_link_report(consumer->link, BUS_REPORT_STARTED, subscription);
 
     report->generation = subscription->channel_generation;
-    link_tell(consumer->link, &report);
+    bus_link_tell(consumer->link, &report);
 }
 
 /* Nothing of this thread knows the subscription afterwards. */
@@ -102,14 +102,14 @@ static void tell_closed(struct consumer *consumer,
                         struct bus_subscription *subscription)
 {
     struct bus_report *report =
-        link_report(consumer->link, BUS_REPORT_CLOSED, subscription);
+        bus_link_report(consumer->link, BUS_REPORT_CLOSED, subscription);
 
     for (size_t i = 0; i < consumer->subscription_count; i++) {
         if (consumer->subscriptions[i] == subscription)
             consumer->subscriptions[i] =
                 consumer->subscriptions[--consumer->subscription_count];
     }
-    link_tell(consumer->link, &report);
+    bus_link_tell(consumer->link, &report);
 }
 
 static void tell_refused(struct consumer *consumer,
@@ -129,7 +129,7 @@ static void tell_refused(struct consumer *consumer,
         return;
     }
     log_error("broker: refused to let consume \"%s\": %s", queue, reason);
-    link_tell_text(consumer->link, BUS_REPORT_REFUSED, queue, reason);
+    bus_link_tell_text(consumer->link, BUS_REPORT_REFUSED, queue, reason);
 }
 
 /* Methods. */
@@ -171,11 +171,12 @@ static void on_close(struct consumer *consumer,
     bool is_crossing = subscription->state == BUS_CHANNEL_CLOSING;
     char text[256];
 
-    link_send(consumer->link, subscription->channel,
-              AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    bus_link_send(consumer->link, subscription->channel,
+                  AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
     if (is_crossing) /* ours is answered as well */
         return;
-    link_close_text(close->reply_code, close->reply_text, text, sizeof(text));
+    bus_link_close_text(close->reply_code, close->reply_text, text,
+                        sizeof(text));
     release_channel(consumer, subscription);
     subscription->retry_at_ms = clock_now_ms() + LINK_REFUSED_MS;
     tell_refused(consumer, subscription, close->reply_code, text);
@@ -227,7 +228,7 @@ static void finish_incoming(struct consumer *consumer,
     if (held->message.body.size < subscription->incoming_size)
         return;
     subscription->incoming = NULL;
-    link_message(consumer->link, held);
+    bus_link_message(consumer->link, held);
 }
 
 static void on_header(struct consumer *consumer,
@@ -255,7 +256,7 @@ static void on_body(struct consumer *consumer,
 
     if (!held ||
         fragment.size > subscription->incoming_size - held->message.body.size) {
-        link_lose(consumer->link, "more of a body than was announced");
+        bus_link_lose(consumer->link, "more of a body than was announced");
         return;
     }
     memcpy(held->body + held->message.body.size, fragment.data, fragment.size);
@@ -277,7 +278,7 @@ static void on_channel_frame(struct consumer *consumer,
         on_header(consumer, subscription, frame->payload.properties.body_size);
     else if (frame->frame_type == AMQP_FRAME_BODY)
         on_body(consumer, subscription,
-                link_slice(frame->payload.body_fragment));
+                bus_link_slice(frame->payload.body_fragment));
 }
 
 static void on_frame(void *state, const amqp_frame_t *frame)
@@ -286,7 +287,7 @@ static void on_frame(void *state, const amqp_frame_t *frame)
 
     if (frame->channel == CHANNEL_CONTROL) {
         if (frame->frame_type == AMQP_FRAME_METHOD)
-            control_method(consumer, &frame->payload.method);
+            bus_control_method(consumer, &frame->payload.method);
     } else if (frame->channel < consumer->channel_count &&
                consumer->channels[frame->channel]) {
         on_channel_frame(consumer, consumer->channels[frame->channel], frame);
@@ -332,8 +333,8 @@ static void acknowledge(struct consumer *consumer,
         amqp_basic_ack_t ack = {command->ranges[i].tag,
                                 command->ranges[i].is_multiple};
 
-        link_send(consumer->link, subscription->channel, AMQP_BASIC_ACK_METHOD,
-                  &ack);
+        bus_link_send(consumer->link, subscription->channel,
+                      AMQP_BASIC_ACK_METHOD, &ack);
     }
 }
 
@@ -355,7 +356,7 @@ static void on_letter(void *state, struct letter *letter)
         break;
     case BUS_COMMAND_INSPECT:
     case BUS_COMMAND_DELETE:
-        control_ask(consumer, command);
+        bus_control_ask(consumer, command);
         return;
     }
     bus_command_free(&command);
@@ -367,18 +368,18 @@ static void on_up(void *state)
 {
     struct consumer *consumer = state;
     struct bus_report *report =
-        link_report(consumer->link, BUS_REPORT_UP, NULL);
+        bus_link_report(consumer->link, BUS_REPORT_UP, NULL);
 
     for (size_t i = 0; i < consumer->subscription_count; i++)
         consumer->subscriptions[i]->retry_at_ms = 0;
-    link_tell(consumer->link, &report);
+    bus_link_tell(consumer->link, &report);
 }
 
 static void on_down(void *state, const char *reason)
 {
     struct consumer *consumer = state;
 
-    control_down(consumer);
+    bus_control_down(consumer);
     for (size_t i = consumer->subscription_count; i-- > 0;) {
         struct bus_subscription *subscription = consumer->subscriptions[i];
         enum bus_channel_state before = subscription->state;
@@ -404,11 +405,11 @@ static bool on_work(void *state, uint64_t now_ms)
                 open_channel(consumer, subscription, now_ms);
         } else if (subscription->state != BUS_CHANNEL_CONSUMING &&
                    now_ms >= subscription->deadline_ms) {
-            link_lose(consumer->link, "no answer about the queue \"%s\"",
-                      subscription->subscribe.queue);
+            bus_link_lose(consumer->link, "no answer about the queue \"%s\"",
+                          subscription->subscribe.queue);
         }
     }
-    control_work(consumer, now_ms);
+    bus_control_work(consumer, now_ms);
     return true;
 }
 
@@ -418,13 +419,13 @@ static void discard(void *state)
 
     for (size_t i = 0; i < consumer->subscription_count; i++)
         drop_incoming(consumer->subscriptions[i]);
-    control_discard(consumer);
+    bus_control_discard(consumer);
     memory_free(&consumer->channels);
     memory_free(&consumer->subscriptions);
     memory_free(&consumer);
 }
 
-struct bus_link *consumer_create(struct bus *bus)
+struct bus_link *bus_consumer_create(struct bus *bus)
 {
     static const struct bus_link_handler handler = {
         .role = "sub",
@@ -437,7 +438,7 @@ struct bus_link *consumer_create(struct bus *bus)
     };
     struct consumer *consumer = memory_new(sizeof(*consumer));
 
-    consumer->link = link_create(bus, &handler, consumer);
-    link_start(consumer->link);
+    consumer->link = bus_link_create(bus, &handler, consumer);
+    bus_link_start(consumer->link);
     return consumer->link;
 }

@@ -26,14 +26,14 @@ struct consumer {
 /* bus_declare.c: everything that makes a channel consume, sent at once without
  * waiting for the answers in between: the broker handles it in order, and at
  * the first thing it refuses it closes the channel. */
-void channel_open(struct bus_link *link,
-                  const struct bus_subscription *subscription);
+void bus_channel_open(struct bus_link *link,
+                      const struct bus_subscription *subscription);
 
 /* bus_control.c */
-void control_ask(struct consumer *consumer, struct bus_command *command);
-void control_work(struct consumer *consumer, uint64_t now_ms);
-void control_method(struct consumer *consumer, const amqp_method_t *method);
-void control_down(struct consumer *consumer);
-void control_discard(struct consumer *consumer);
+void bus_control_ask(struct consumer *consumer, struct bus_command *command);
+void bus_control_work(struct consumer *consumer, uint64_t now_ms);
+void bus_control_method(struct consumer *consumer, const amqp_method_t *method);
+void bus_control_down(struct consumer *consumer);
+void bus_control_discard(struct consumer *consumer);
 
 #endif

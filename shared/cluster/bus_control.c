@@ -7,7 +7,7 @@ enum {
     RESOURCE_LOCKED = 405, /* exclusive to another connection */
 };
 
-void control_ask(struct consumer *consumer, struct bus_command *command)
+void bus_control_ask(struct consumer *consumer, struct bus_command *command)
 {
     command->next = NULL;
     if (consumer->questions)
@@ -31,27 +31,27 @@ static void send_question(struct consumer *consumer,
     };
 
     if (question->kind == BUS_COMMAND_INSPECT)
-        link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DECLARE_METHOD,
-                  &declare);
+        bus_link_send(consumer->link, CHANNEL_CONTROL,
+                      AMQP_QUEUE_DECLARE_METHOD, &declare);
     else
-        link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DELETE_METHOD,
-                  &delete);
+        bus_link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DELETE_METHOD,
+                      &delete);
 }
 
-void control_work(struct consumer *consumer, uint64_t now_ms)
+void bus_control_work(struct consumer *consumer, uint64_t now_ms)
 {
     amqp_channel_open_t open = {amqp_empty_bytes};
 
     if (consumer->is_control_asking) {
         if (now_ms >= consumer->control_deadline_ms)
-            link_lose(consumer->link, "no answer about a queue");
+            bus_link_lose(consumer->link, "no answer about a queue");
         return;
     }
     if (!consumer->questions)
         return;
     if (!consumer->is_control_open)
-        link_send(consumer->link, CHANNEL_CONTROL, AMQP_CHANNEL_OPEN_METHOD,
-                  &open);
+        bus_link_send(consumer->link, CHANNEL_CONTROL, AMQP_CHANNEL_OPEN_METHOD,
+                      &open);
     consumer->is_control_open = true;
     send_question(consumer, consumer->questions);
     consumer->is_control_asking = true;
@@ -77,12 +77,12 @@ static void answer(struct consumer *consumer, bool exists, uint64_t messages,
         bus_command_free(&question);
         return;
     }
-    report = link_report(consumer->link, BUS_REPORT_INSPECTED, NULL);
+    report = bus_link_report(consumer->link, BUS_REPORT_INSPECTED, NULL);
     report->command = question;
     report->flag = exists;
     report->message_count = messages;
     report->consumer_count = consumers;
-    link_tell(consumer->link, &report);
+    bus_link_tell(consumer->link, &report);
 }
 
 static void on_close(struct consumer *consumer,
@@ -92,12 +92,13 @@ static void on_close(struct consumer *consumer,
     const struct bus_command *question = consumer->questions;
     char text[256];
 
-    link_send(consumer->link, CHANNEL_CONTROL, AMQP_CHANNEL_CLOSE_OK_METHOD,
-              &ok);
+    bus_link_send(consumer->link, CHANNEL_CONTROL, AMQP_CHANNEL_CLOSE_OK_METHOD,
+                  &ok);
     consumer->is_control_open = false;
     if (!consumer->is_control_asking)
         return;
-    link_close_text(close->reply_code, close->reply_text, text, sizeof(text));
+    bus_link_close_text(close->reply_code, close->reply_text, text,
+                        sizeof(text));
     if (close->reply_code != NOT_FOUND)
         log_info("broker: queue \"%s\" %s: %s", question->queue,
                  question->kind == BUS_COMMAND_INSPECT ? "not inspected"
@@ -112,7 +113,7 @@ static void on_deleted(struct consumer *consumer)
     answer(consumer, false, 0, 0);
 }
 
-void control_method(struct consumer *consumer, const amqp_method_t *method)
+void bus_control_method(struct consumer *consumer, const amqp_method_t *method)
 {
     const amqp_queue_declare_ok_t *declared = method->decoded;
 
@@ -128,13 +129,13 @@ void control_method(struct consumer *consumer, const amqp_method_t *method)
 }
 
 /* What was asked is asked again. */
-void control_down(struct consumer *consumer)
+void bus_control_down(struct consumer *consumer)
 {
     consumer->is_control_open = false;
     consumer->is_control_asking = false;
 }
 
-void control_discard(struct consumer *consumer)
+void bus_control_discard(struct consumer *consumer)
 {
     while (consumer->questions) {
         struct bus_command *question = take_question(consumer);

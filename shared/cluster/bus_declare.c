@@ -40,7 +40,8 @@ static void declare(struct bus_link *link,
 {
     declare->queue = amqp_cstring_bytes(subscription->subscribe.queue);
     declare->arguments = (amqp_table_t){arguments->count, arguments->entries};
-    link_send(link, subscription->channel, AMQP_QUEUE_DECLARE_METHOD, declare);
+    bus_link_send(link, subscription->channel, AMQP_QUEUE_DECLARE_METHOD,
+                  declare);
 }
 
 static void bind(struct bus_link *link,
@@ -54,7 +55,7 @@ static void bind(struct bus_link *link,
         .routing_key = amqp_cstring_bytes(subscribe->key ? subscribe->key : ""),
     };
 
-    link_send(link, subscription->channel, AMQP_QUEUE_BIND_METHOD, &bind);
+    bus_link_send(link, subscription->channel, AMQP_QUEUE_BIND_METHOD, &bind);
 }
 
 static void declare_passive(struct bus_link *link,
@@ -127,12 +128,13 @@ static void consume(struct bus_link *link,
         .no_ack = subscribe->no_ack,
     };
 
-    link_send(link, subscription->channel, AMQP_BASIC_QOS_METHOD, &qos);
-    link_send(link, subscription->channel, AMQP_BASIC_CONSUME_METHOD, &consume);
+    bus_link_send(link, subscription->channel, AMQP_BASIC_QOS_METHOD, &qos);
+    bus_link_send(link, subscription->channel, AMQP_BASIC_CONSUME_METHOD,
+                  &consume);
 }
 
-void channel_open(struct bus_link *link,
-                  const struct bus_subscription *subscription)
+void bus_channel_open(struct bus_link *link,
+                      const struct bus_subscription *subscription)
 {
     static void (*const declarations[])(struct bus_link *,
                                         const struct bus_subscription *) = {
@@ -144,7 +146,7 @@ void channel_open(struct bus_link *link,
     };
     amqp_channel_open_t open = {amqp_empty_bytes};
 
-    link_send(link, subscription->channel, AMQP_CHANNEL_OPEN_METHOD, &open);
+    bus_link_send(link, subscription->channel, AMQP_CHANNEL_OPEN_METHOD, &open);
     declarations[subscription->subscribe.declare](link, subscription);
     consume(link, subscription);
 }

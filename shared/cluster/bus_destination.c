@@ -20,7 +20,7 @@ static struct bus_parcel *take_spare(struct bus *bus)
     struct bus_parcel *parcel = bus->spare_parcels;
 
     if (!parcel)
-        return parcel_create();
+        return bus_parcel_create();
     bus->spare_parcels = parcel->next;
     bus->spare_count--;
     parcel->next = NULL;
@@ -31,10 +31,10 @@ static void give_back(struct bus *bus, struct bus_parcel *parcel)
 {
     bus->parcels--;
     if (bus->spare_count == SPARE_PARCELS) {
-        parcel_free(&parcel);
+        bus_parcel_free(&parcel);
         return;
     }
-    parcel_clear(parcel);
+    bus_parcel_clear(parcel);
     parcel->next = bus->spare_parcels;
     bus->spare_parcels = parcel;
     bus->spare_count++;
@@ -99,10 +99,10 @@ static void free_destination(struct bus_destination *destination)
 {
     struct bus_parcel *parcel;
 
-    while ((parcel = parcels_take(&destination->waiting)))
-        parcel_free(&parcel);
+    while ((parcel = bus_parcels_take(&destination->waiting)))
+        bus_parcel_free(&parcel);
     if (destination->sent)
-        parcel_free(&destination->sent);
+        bus_parcel_free(&destination->sent);
     if (destination->rest_timer)
         event_free(destination->rest_timer);
     memory_free(&destination->exchange);
@@ -158,7 +158,7 @@ static struct bus_parcel *append_parcel(struct bus_destination *destination)
     struct bus_parcel *parcel = take_spare(destination->bus);
 
     parcel->destination = destination;
-    parcels_append(&destination->waiting, parcel);
+    bus_parcels_append(&destination->waiting, parcel);
     destination->bus->parcels++;
     return parcel;
 }
@@ -171,12 +171,13 @@ static struct bus_parcel *publish(struct bus_destination *destination,
     struct bus_parcel *parcel = destination->waiting.last;
 
     BUG_ON(destination->is_forgotten);
-    if (!parcel || !parcel_fits(parcel, event.size, destination->batch_events,
-                                config->batch_bytes))
+    if (!parcel ||
+        !bus_parcel_fits(parcel, event.size, destination->batch_events,
+                         config->batch_bytes))
         parcel = append_parcel(destination);
-    parcel_append(parcel, event, is_durable, receipt);
+    bus_parcel_append(parcel, event, is_durable, receipt);
     if (receipt)
-        receipt_opened(receipt);
+        bus_receipt_opened(receipt);
     count_bytes(destination, event.size);
     mark_dirty(destination);
     return parcel;
@@ -226,7 +227,7 @@ void bus_publish_dead(struct bus *bus, struct slice event, const char *queue,
 
 static void post(struct bus_destination *destination)
 {
-    link_post(destination->bus->publisher, &destination->sent->letter);
+    bus_link_post(destination->bus->publisher, &destination->sent->letter);
 }
 
 static void send_next(struct bus_destination *destination)
@@ -235,10 +236,10 @@ static void send_next(struct bus_destination *destination)
 
     if (destination->sent)
         return;
-    parcel = parcels_take(&destination->waiting);
+    parcel = bus_parcels_take(&destination->waiting);
     if (!parcel)
         return;
-    parcel_seal(parcel);
+    bus_parcel_seal(parcel);
     destination->sent = parcel;
     post(destination);
 }
@@ -265,8 +266,8 @@ static void settle(struct bus_destination *destination,
                    struct bus_parcel *parcel)
 {
     for (size_t i = 0; i < parcel->count; i++)
-        receipt_settled(parcel->items[i].receipt);
-    discount_bytes(destination, parcel_bytes(parcel));
+        bus_receipt_settled(parcel->items[i].receipt);
+    discount_bytes(destination, bus_parcel_bytes(parcel));
     give_back(destination->bus, parcel);
 }
 
@@ -275,15 +276,15 @@ static void return_parcel(struct bus_destination *destination,
 {
     struct bus *bus = destination->bus;
 
-    discount_bytes(destination, parcel_bytes(parcel));
+    discount_bytes(destination, bus_parcel_bytes(parcel));
     for (size_t i = 0; i < parcel->count; i++) {
         struct bus_receipt *receipt = parcel->items[i].receipt;
 
         if (bus->hooks.unroutable)
             bus->hooks.unroutable(bus->owner, destination,
-                                  parcel_event(parcel, i), receipt);
+                                  bus_parcel_event(parcel, i), receipt);
         else
-            receipt_settled(receipt);
+            bus_receipt_settled(receipt);
     }
     give_back(bus, parcel);
 }
@@ -309,8 +310,8 @@ static void return_all(struct bus_destination *destination)
     destination->waiting = (struct bus_parcels){NULL, NULL};
     destination->sent = NULL;
     if (!parcel)
-        parcel = parcels_take(&all);
-    for (; parcel; parcel = parcels_take(&all)) {
+        parcel = bus_parcels_take(&all);
+    for (; parcel; parcel = bus_parcels_take(&all)) {
         if (destination->class == BUS_INBOX)
             return_parcel(destination, parcel);
         else
@@ -390,7 +391,7 @@ static void sent_failed(struct bus_destination *destination, bool is_returned)
     }
 }
 
-void destination_report(struct bus_parcel *parcel)
+void bus_destination_report(struct bus_parcel *parcel)
 {
     struct bus_destination *destination = parcel->destination;
 
@@ -418,7 +419,7 @@ static void forget(struct bus_destination *destination)
         remove_destination(destination);
 }
 
-void destinations_turn(struct bus *bus)
+void bus_destinations_turn(struct bus *bus)
 {
     struct bus_destination *destination = bus->dirty;
 
@@ -437,7 +438,7 @@ void destinations_turn(struct bus *bus)
     }
 }
 
-void destinations_free(struct bus *bus)
+void bus_destinations_free(struct bus *bus)
 {
     size_t position = 0;
     struct slice key;
@@ -449,6 +450,6 @@ void destinations_free(struct bus *bus)
         struct bus_parcel *parcel = bus->spare_parcels;
 
         bus->spare_parcels = parcel->next;
-        parcel_free(&parcel);
+        bus_parcel_free(&parcel);
     }
 }

@@ -25,7 +25,7 @@ enum {
     LOG_EVERY = 30,      /* of the failed attempts after the first */
 };
 
-amqp_bytes_t link_bytes(struct slice slice)
+amqp_bytes_t bus_link_bytes(struct slice slice)
 {
     amqp_bytes_t bytes = {slice.size, NULL};
 
@@ -33,25 +33,26 @@ amqp_bytes_t link_bytes(struct slice slice)
     return bytes;
 }
 
-struct slice link_slice(amqp_bytes_t bytes)
+struct slice bus_link_slice(amqp_bytes_t bytes)
 {
     return (struct slice){bytes.bytes, bytes.len};
 }
 
-const char *link_close_text(unsigned code, amqp_bytes_t text, char *out,
-                            size_t room)
+const char *bus_link_close_text(unsigned code, amqp_bytes_t text, char *out,
+                                size_t room)
 {
     char printable[200];
 
-    log_printable(link_slice(text), printable, sizeof(printable));
+    log_printable(bus_link_slice(text), printable, sizeof(printable));
     snprintf(out, room, "%u %s", code, printable);
     return out;
 }
 
 /* Reports. */
 
-struct bus_report *link_report(struct bus_link *link, enum bus_report_kind kind,
-                               struct bus_subscription *subscription)
+struct bus_report *bus_link_report(struct bus_link *link,
+                                   enum bus_report_kind kind,
+                                   struct bus_subscription *subscription)
 {
     struct bus_report *report = memory_new(sizeof(*report));
 
@@ -70,19 +71,20 @@ static void flush_messages(struct bus_link *link)
         mailbox_post(link->bus->mailbox, &messages->letter);
 }
 
-void link_tell(struct bus_link *link, struct bus_report **report)
+void bus_link_tell(struct bus_link *link, struct bus_report **report)
 {
     flush_messages(link); /* they came before */
     mailbox_post(link->bus->mailbox, &(*report)->letter);
     *report = NULL;
 }
 
-void link_message(struct bus_link *link, struct bus_held *held)
+void bus_link_message(struct bus_link *link, struct bus_held *held)
 {
     struct bus_report *report = link->messages;
 
     if (!report)
-        report = link->messages = link_report(link, BUS_REPORT_MESSAGES, NULL);
+        report = link->messages =
+            bus_link_report(link, BUS_REPORT_MESSAGES, NULL);
     held->next = NULL;
     if (report->messages_last)
         report->messages_last->next = held;
@@ -91,19 +93,19 @@ void link_message(struct bus_link *link, struct bus_held *held)
     report->messages_last = held;
 }
 
-void link_tell_text(struct bus_link *link, enum bus_report_kind kind,
-                    const char *what, const char *text)
+void bus_link_tell_text(struct bus_link *link, enum bus_report_kind kind,
+                        const char *what, const char *text)
 {
-    struct bus_report *report = link_report(link, kind, NULL);
+    struct bus_report *report = bus_link_report(link, kind, NULL);
 
     report->what = memory_copy_text(slice_of(what));
     report->text = memory_copy_text(slice_of(text));
-    link_tell(link, &report);
+    bus_link_tell(link, &report);
 }
 
 /* Failures. */
 
-void link_lose(struct bus_link *link, const char *format, ...)
+void bus_link_lose(struct bus_link *link, const char *format, ...)
 {
     va_list arguments;
 
@@ -115,19 +117,19 @@ void link_lose(struct bus_link *link, const char *format, ...)
     link->lost = link->lost_text;
 }
 
-void link_check(struct bus_link *link, int status)
+void bus_link_check(struct bus_link *link, int status)
 {
     if (status != AMQP_STATUS_OK)
-        link_lose(link, "%s", amqp_error_string2(status));
+        bus_link_lose(link, "%s", amqp_error_string2(status));
 }
 
-void link_send(struct bus_link *link, unsigned channel, amqp_method_number_t id,
-               void *decoded)
+void bus_link_send(struct bus_link *link, unsigned channel,
+                   amqp_method_number_t id, void *decoded)
 {
     if (link->connection && !link->lost)
-        link_check(link,
-                   amqp_send_method(link->connection, (amqp_channel_t)channel,
-                                    id, decoded));
+        bus_link_check(link,
+                       amqp_send_method(link->connection,
+                                        (amqp_channel_t)channel, id, decoded));
 }
 
 /* Closing. */
@@ -164,7 +166,7 @@ static void give_up(struct bus_link *link)
         if (clock_now_ms() - link->opened_ms > BACK_OFF_MAX_MS)
             link->back_off_ms = 0;
         link->handler->down(link->state, link->lost);
-        link_tell_text(link, BUS_REPORT_DOWN, NULL, link->lost);
+        bus_link_tell_text(link, BUS_REPORT_DOWN, NULL, link->lost);
     }
     link->lost = NULL;
     plan_retry(link);
@@ -183,16 +185,17 @@ static void open_connection(struct bus_link *link)
 
 /* Frames. */
 
-static void bus_connection_closed(struct bus_link *link,
+static void connection_closed(struct bus_link *link,
                               const amqp_method_t *method)
 {
     amqp_connection_close_t *close = method->decoded;
     amqp_connection_close_ok_t ok = {0};
     char text[256];
 
-    link_close_text(close->reply_code, close->reply_text, text, sizeof(text));
-    link_send(link, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
-    link_lose(link, "closed by the broker: %s", text);
+    bus_link_close_text(close->reply_code, close->reply_text, text,
+                        sizeof(text));
+    bus_link_send(link, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
+    bus_link_lose(link, "closed by the broker: %s", text);
 }
 
 static void drain(struct bus_link *link)
@@ -207,10 +210,10 @@ static void drain(struct bus_link *link)
         if (status == AMQP_STATUS_TIMEOUT)
             return;
         if (status != AMQP_STATUS_OK)
-            link_lose(link, "%s", amqp_error_string2(status));
+            bus_link_lose(link, "%s", amqp_error_string2(status));
         else if (frame.frame_type == AMQP_FRAME_METHOD &&
                  frame.payload.method.id == AMQP_CONNECTION_CLOSE_METHOD)
-            bus_connection_closed(link, &frame.payload.method);
+            connection_closed(link, &frame.payload.method);
         else
             link->handler->frame(link->state, &frame);
         amqp_maybe_release_buffers(link->connection);
@@ -287,9 +290,9 @@ static void *run(void *argument)
     return NULL;
 }
 
-struct bus_link *link_create(struct bus *bus,
-                             const struct bus_link_handler *handler,
-                             void *state)
+struct bus_link *bus_link_create(struct bus *bus,
+                                 const struct bus_link_handler *handler,
+                                 void *state)
 {
     struct bus_link *link = memory_new(sizeof(*link));
 
@@ -303,7 +306,7 @@ struct bus_link *link_create(struct bus *bus,
     return link;
 }
 
-void link_start(struct bus_link *link)
+void bus_link_start(struct bus_link *link)
 {
     sigset_t all;
     sigset_t before;
@@ -317,18 +320,18 @@ void link_start(struct bus_link *link)
         log_fatal(1, "cannot start a thread: %s", strerror(error));
 }
 
-void link_post(struct bus_link *link, struct letter *letter)
+void bus_link_post(struct bus_link *link, struct letter *letter)
 {
     mailbox_post(link->mailbox, letter);
 }
 
-void link_stop(struct bus_link *link)
+void bus_link_stop(struct bus_link *link)
 {
     atomic_store(&link->is_stopping, true);
     eventfd_write(mailbox_fd(link->mailbox), 1);
 }
 
-void link_cut(struct bus_link *link)
+void bus_link_cut(struct bus_link *link)
 {
     pthread_mutex_lock(&link->socket_lock);
     if (link->socket >= 0)
@@ -360,7 +363,7 @@ static struct timespec time_of_day(uint64_t deadline_ms)
                              (long)(at_ms % 1000) * 1000000};
 }
 
-void link_join(struct bus_link **link, uint64_t deadline_ms)
+void bus_link_join(struct bus_link **link, uint64_t deadline_ms)
 {
     struct timespec deadline = time_of_day(deadline_ms);
 

@@ -1,8 +1,8 @@
 /*
  * One connection to the broker and the thread that keeps it: opens it, again
  * and again, reads its frames, and lets its handler do the rest.  Everything
- * but link_create, link_start, link_post, link_stop, link_cut and link_join
- * runs on the thread.
+ * but bus_link_create, bus_link_start, bus_link_post, bus_link_stop,
+ * bus_link_cut and bus_link_join runs on the thread.
  */
 #ifndef CLUSTER_BUS_LINK_H
 #define CLUSTER_BUS_LINK_H
@@ -42,7 +42,7 @@ struct bus_link {
     pthread_t thread;
     atomic_bool is_stopping;
     pthread_mutex_t socket_lock;
-    int socket; /* -1: none.  Under the lock: link_cut uses it as well */
+    int socket; /* -1: none.  Under the lock: bus_link_cut uses it as well */
     /* Thread. */
     amqp_connection_state_t connection; /* NULL: none */
     const char *lost;                   /* why, once it is to be given up */
@@ -53,30 +53,30 @@ struct bus_link {
     unsigned back_off_ms; /* 0: at once */
     bool is_logged_in;
     bool must_write;             /* something waits for room in the socket */
-    struct bus_report *messages; /* gathered, see link_message */
+    struct bus_report *messages; /* gathered, see bus_link_message */
 };
 
-struct bus_link *link_create(struct bus *bus,
-                             const struct bus_link_handler *handler,
-                             void *state);
-void link_start(struct bus_link *link);
-void link_post(struct bus_link *link, struct letter *letter);
+struct bus_link *bus_link_create(struct bus *bus,
+                                 const struct bus_link_handler *handler,
+                                 void *state);
+void bus_link_start(struct bus_link *link);
+void bus_link_post(struct bus_link *link, struct letter *letter);
 /* Asks the thread to end. */
-void link_stop(struct bus_link *link);
+void bus_link_stop(struct bus_link *link);
 /* Whatever it is waiting for: the connection is gone. */
-void link_cut(struct bus_link *link);
+void bus_link_cut(struct bus_link *link);
 /* Joins the thread and frees the link, unless it does not end in time. */
-void link_join(struct bus_link **link, uint64_t deadline_ms);
+void bus_link_join(struct bus_link **link, uint64_t deadline_ms);
 
 /* Gives the connection up at the end of this step.  Only the first reason
  * counts. */
-void link_lose(struct bus_link *link, const char *format, ...)
+void bus_link_lose(struct bus_link *link, const char *format, ...)
     PRINTF_LIKE(2, 3);
 /* Sends one method; a failure loses the link. */
-void link_send(struct bus_link *link, unsigned channel, amqp_method_number_t id,
-               void *decoded);
+void bus_link_send(struct bus_link *link, unsigned channel,
+                   amqp_method_number_t id, void *decoded);
 /* A result of the library; anything but AMQP_STATUS_OK loses the link. */
-void link_check(struct bus_link *link, int status);
+void bus_link_check(struct bus_link *link, int status);
 
 /* bus_connection.c: opens the socket and logs in (blocking, bounded); false:
  * link->lost says why. */
@@ -85,25 +85,26 @@ void bus_connection_close(struct bus_link *link); /* in order; bounded */
 void bus_connection_destroy(struct bus_link *link);
 
 /* Is there room for `size` more bytes without blocking? */
-bool link_has_room(const struct bus_link *link, size_t size);
+bool bus_link_has_room(const struct bus_link *link, size_t size);
 
-struct bus_report *link_report(struct bus_link *link, enum bus_report_kind kind,
-                               struct bus_subscription *subscription);
-void link_tell(struct bus_link *link, struct bus_report **report);
+struct bus_report *bus_link_report(struct bus_link *link,
+                                   enum bus_report_kind kind,
+                                   struct bus_subscription *subscription);
+void bus_link_tell(struct bus_link *link, struct bus_report **report);
 /* The same with texts, copied; `what` may be NULL. */
-void link_tell_text(struct bus_link *link, enum bus_report_kind kind,
-                    const char *what, const char *text);
+void bus_link_tell_text(struct bus_link *link, enum bus_report_kind kind,
+                        const char *what, const char *text);
 /* Gathers a message until the end of the drain. */
-void link_message(struct bus_link *link, struct bus_held *held);
+void bus_link_message(struct bus_link *link, struct bus_held *held);
 
-amqp_bytes_t link_bytes(struct slice slice);
-struct slice link_slice(amqp_bytes_t bytes);
+amqp_bytes_t bus_link_bytes(struct slice slice);
+struct slice bus_link_slice(amqp_bytes_t bytes);
 /* "404 NOT_FOUND - no queue ..." made printable. */
-const char *link_close_text(unsigned code, amqp_bytes_t text, char *out,
-                            size_t room);
+const char *bus_link_close_text(unsigned code, amqp_bytes_t text, char *out,
+                                size_t room);
 
 /* The two handlers' life. */
-struct bus_link *publisher_create(struct bus *bus);
-struct bus_link *consumer_create(struct bus *bus);
+struct bus_link *bus_publisher_create(struct bus *bus);
+struct bus_link *bus_consumer_create(struct bus *bus);
 
 #endif

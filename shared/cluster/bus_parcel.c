@@ -7,7 +7,7 @@ enum {
     KEPT_BYTES = 256 * 1024,
 };
 
-struct bus_parcel *parcel_create(void)
+struct bus_parcel *bus_parcel_create(void)
 {
     struct bus_parcel *parcel = memory_new(sizeof(*parcel));
 
@@ -15,15 +15,15 @@ struct bus_parcel *parcel_create(void)
     return parcel;
 }
 
-void parcel_free(struct bus_parcel **parcel)
+void bus_parcel_free(struct bus_parcel **parcel)
 {
-    parcel_clear(*parcel);
+    bus_parcel_clear(*parcel);
     buffer_deinit(&(*parcel)->body);
     memory_free(&(*parcel)->items);
     memory_free(parcel);
 }
 
-void parcel_clear(struct bus_parcel *parcel)
+void bus_parcel_clear(struct bus_parcel *parcel)
 {
     if (parcel->body.capacity > KEPT_BYTES)
         buffer_deinit(&parcel->body);
@@ -41,15 +41,16 @@ void parcel_clear(struct bus_parcel *parcel)
     parcel->outcome = BUS_OUTCOME_CONFIRMED;
 }
 
-bool parcel_fits(const struct bus_parcel *parcel, size_t size,
-                 size_t batch_events, size_t batch_bytes)
+bool bus_parcel_fits(const struct bus_parcel *parcel, size_t size,
+                     size_t batch_events, size_t batch_bytes)
 {
-    return parcel->count == 0 || (parcel->count < batch_events &&
-                                  parcel_bytes(parcel) + size <= batch_bytes);
+    return parcel->count == 0 ||
+           (parcel->count < batch_events &&
+            bus_parcel_bytes(parcel) + size <= batch_bytes);
 }
 
-void parcel_append(struct bus_parcel *parcel, struct slice event,
-                   bool is_durable, struct bus_receipt *receipt)
+void bus_parcel_append(struct bus_parcel *parcel, struct slice event,
+                       bool is_durable, struct bus_receipt *receipt)
 {
     if (parcel->count == 0) {
         buffer_reserve(&parcel->body, HEADER_ROOM + event.size);
@@ -67,7 +68,7 @@ void parcel_append(struct bus_parcel *parcel, struct slice event,
     parcel->is_durable = parcel->is_durable || is_durable;
 }
 
-void parcel_seal(struct bus_parcel *parcel)
+void bus_parcel_seal(struct bus_parcel *parcel)
 {
     struct buffer header = BUFFER_EMPTY;
     size_t start = HEADER_ROOM;
@@ -82,19 +83,19 @@ void parcel_seal(struct bus_parcel *parcel)
         (struct slice){parcel->body.data + start, parcel->body.size - start};
 }
 
-struct slice parcel_event(const struct bus_parcel *parcel, size_t index)
+struct slice bus_parcel_event(const struct bus_parcel *parcel, size_t index)
 {
     const struct bus_item *item = &parcel->items[index];
 
     return (struct slice){parcel->body.data + item->offset, item->size};
 }
 
-size_t parcel_bytes(const struct bus_parcel *parcel)
+size_t bus_parcel_bytes(const struct bus_parcel *parcel)
 {
     return parcel->count ? parcel->body.size - HEADER_ROOM : 0;
 }
 
-void parcels_append(struct bus_parcels *list, struct bus_parcel *parcel)
+void bus_parcels_append(struct bus_parcels *list, struct bus_parcel *parcel)
 {
     parcel->next = NULL;
     if (list->last)
@@ -104,7 +105,7 @@ void parcels_append(struct bus_parcels *list, struct bus_parcel *parcel)
     list->last = parcel;
 }
 
-void parcels_prepend(struct bus_parcels *list, struct bus_parcels *before)
+void bus_parcels_prepend(struct bus_parcels *list, struct bus_parcels *before)
 {
     if (!before->first)
         return;
@@ -115,7 +116,7 @@ void parcels_prepend(struct bus_parcels *list, struct bus_parcels *before)
     *before = (struct bus_parcels){NULL, NULL};
 }
 
-struct bus_parcel *parcels_take(struct bus_parcels *list)
+struct bus_parcel *bus_parcels_take(struct bus_parcels *list)
 {
     struct bus_parcel *parcel = list->first;
 

@@ -28,14 +28,14 @@ enum bus_outcome {
     BUS_OUTCOME_REJECTED, /* nack, or refused with its channel */
 };
 
-/* One AMQP message on its way out.  Its destination owns it; between link_post
- * and the report only the publisher touches it. */
+/* One AMQP message on its way out.  Its destination owns it; between
+ * bus_link_post and the report only the publisher touches it. */
 struct bus_parcel {
     struct letter letter;
     struct bus_parcel *next;
     struct bus_destination *destination;
     struct buffer body;   /* room for the batch header, then the events */
-    struct slice message; /* what is sent, into body; set by parcel_seal */
+    struct slice message; /* what is sent, into body; set by bus_parcel_seal */
     struct bus_item *items;
     size_t count;
     size_t capacity;
@@ -53,22 +53,22 @@ struct bus_parcels {
     struct bus_parcel *last;
 };
 
-struct bus_parcel *parcel_create(void);
-void parcel_free(struct bus_parcel **parcel);
+struct bus_parcel *bus_parcel_create(void);
+void bus_parcel_free(struct bus_parcel **parcel);
 /* Ready for other events; keeps its memory if that is not much. */
-void parcel_clear(struct bus_parcel *parcel);
-bool parcel_fits(const struct bus_parcel *parcel, size_t size,
-                 size_t batch_events, size_t batch_bytes);
-void parcel_append(struct bus_parcel *parcel, struct slice event,
-                   bool is_durable, struct bus_receipt *receipt);
+void bus_parcel_clear(struct bus_parcel *parcel);
+bool bus_parcel_fits(const struct bus_parcel *parcel, size_t size,
+                     size_t batch_events, size_t batch_bytes);
+void bus_parcel_append(struct bus_parcel *parcel, struct slice event,
+                       bool is_durable, struct bus_receipt *receipt);
 /* Puts the batch header before the events, unless `is_raw`. */
-void parcel_seal(struct bus_parcel *parcel);
-struct slice parcel_event(const struct bus_parcel *parcel, size_t index);
-size_t parcel_bytes(const struct bus_parcel *parcel); /* of its events */
-void parcels_append(struct bus_parcels *list, struct bus_parcel *parcel);
+void bus_parcel_seal(struct bus_parcel *parcel);
+struct slice bus_parcel_event(const struct bus_parcel *parcel, size_t index);
+size_t bus_parcel_bytes(const struct bus_parcel *parcel); /* of its events */
+void bus_parcels_append(struct bus_parcels *list, struct bus_parcel *parcel);
 /* All of `before`, then what was in `list`; empties `before`. */
-void parcels_prepend(struct bus_parcels *list, struct bus_parcels *before);
-struct bus_parcel *parcels_take(struct bus_parcels *list); /* NULL: empty */
+void bus_parcels_prepend(struct bus_parcels *list, struct bus_parcels *before);
+struct bus_parcel *bus_parcels_take(struct bus_parcels *list); /* NULL: empty */
 
 /* Delivery tags of what was published on one channel and is unconfirmed. */
 struct bus_confirms {
@@ -293,23 +293,23 @@ struct bus {
 /* Work was put aside for the end of this turn of the loop. */
 void bus_turn_due(struct bus *bus);
 
-void destinations_turn(struct bus *bus);
-void destination_report(struct bus_parcel *parcel);
-void destinations_free(struct bus *bus);
+void bus_destinations_turn(struct bus *bus);
+void bus_destination_report(struct bus_parcel *parcel);
+void bus_destinations_free(struct bus *bus);
 
-void receipt_opened(struct bus_receipt *receipt);
-void receipt_settled(struct bus_receipt *receipt); /* NULL is allowed */
-void receipts_turn(struct bus *bus);
-void receipts_free(struct bus *bus);
+void bus_receipt_opened(struct bus_receipt *receipt);
+void bus_receipt_settled(struct bus_receipt *receipt); /* NULL is allowed */
+void bus_receipts_turn(struct bus *bus);
+void bus_receipts_free(struct bus *bus);
 
-void subscriptions_turn(struct bus *bus);
-bool subscriptions_are_settled(const struct bus *bus);
-void subscriptions_unsettle(struct bus *bus);
-void subscription_messages(struct bus_report *report);
-void subscription_started(struct bus_report *report);
-void subscription_reset(struct bus_report *report);
-void subscription_closed(struct bus_report *report);
-void subscriptions_free(struct bus *bus);
-void held_free(struct bus_held **held);
+void bus_subscriptions_turn(struct bus *bus);
+bool bus_subscriptions_are_settled(const struct bus *bus);
+void bus_subscriptions_unsettle(struct bus *bus);
+void bus_subscription_messages(struct bus_report *report);
+void bus_subscription_started(struct bus_report *report);
+void bus_subscription_reset(struct bus_report *report);
+void bus_subscription_closed(struct bus_report *report);
+void bus_subscriptions_free(struct bus *bus);
+void bus_held_free(struct bus_held **held);
 
 #endif

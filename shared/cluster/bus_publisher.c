@@ -33,8 +33,9 @@ static void open_channel(struct publisher *publisher)
     amqp_channel_open_t open = {amqp_empty_bytes};
     amqp_confirm_select_t select = {0};
 
-    link_send(publisher->link, CHANNEL, AMQP_CHANNEL_OPEN_METHOD, &open);
-    link_send(publisher->link, CHANNEL, AMQP_CONFIRM_SELECT_METHOD, &select);
+    bus_link_send(publisher->link, CHANNEL, AMQP_CHANNEL_OPEN_METHOD, &open);
+    bus_link_send(publisher->link, CHANNEL, AMQP_CONFIRM_SELECT_METHOD,
+                  &select);
     publisher->state = PUBLISHER_STATE_OPENING;
     publisher->due_ms = clock_now_ms() + LINK_ANSWER_MS;
 }
@@ -49,8 +50,8 @@ static void on_select_ok(struct publisher *publisher)
     struct bus_report *report;
 
     publisher->state = PUBLISHER_STATE_READY;
-    report = link_report(publisher->link, BUS_REPORT_UP, NULL);
-    link_tell(publisher->link, &report);
+    report = bus_link_report(publisher->link, BUS_REPORT_UP, NULL);
+    bus_link_tell(publisher->link, &report);
 }
 
 /* What is unconfirmed is published again, in the order it was first, before
@@ -60,7 +61,7 @@ static void publish_again(struct publisher *publisher)
     struct bus_parcels unconfirmed = {NULL, NULL};
 
     bus_confirms_take_all(&publisher->confirms, &unconfirmed);
-    parcels_prepend(&publisher->waiting, &unconfirmed);
+    bus_parcels_prepend(&publisher->waiting, &unconfirmed);
 }
 
 static void set_blocked(struct publisher *publisher, bool is_blocked,
@@ -70,11 +71,11 @@ static void set_blocked(struct publisher *publisher, bool is_blocked,
     char text[200];
 
     publisher->is_blocked = is_blocked;
-    report = link_report(publisher->link, BUS_REPORT_BLOCKED, NULL);
+    report = bus_link_report(publisher->link, BUS_REPORT_BLOCKED, NULL);
     report->flag = is_blocked;
-    log_printable(link_slice(reason), text, sizeof(text));
+    log_printable(bus_link_slice(reason), text, sizeof(text));
     report->text = memory_copy_text(slice_of(text));
-    link_tell(publisher->link, &report);
+    bus_link_tell(publisher->link, &report);
 }
 
 /* Settled: to the loop, all of one drain together. */
@@ -84,10 +85,10 @@ static void report_settled(struct publisher *publisher)
 
     if (!publisher->settled.first)
         return;
-    report = link_report(publisher->link, BUS_REPORT_PARCELS, NULL);
+    report = bus_link_report(publisher->link, BUS_REPORT_PARCELS, NULL);
     report->parcels = publisher->settled;
     publisher->settled = (struct bus_parcels){NULL, NULL};
-    link_tell(publisher->link, &report);
+    bus_link_tell(publisher->link, &report);
 }
 
 static void on_down(void *state, const char *reason)
@@ -119,13 +120,13 @@ static bool reject_culprits(struct publisher *publisher, const char *text)
     struct bus_parcel *parcel;
     bool has_found = false;
 
-    while ((parcel = parcels_take(&publisher->waiting))) {
+    while ((parcel = bus_parcels_take(&publisher->waiting))) {
         if (is_culprit(parcel, text)) {
             parcel->outcome = BUS_OUTCOME_REJECTED;
-            parcels_append(&publisher->settled, parcel);
+            bus_parcels_append(&publisher->settled, parcel);
             has_found = true;
         } else {
-            parcels_append(&others, parcel);
+            bus_parcels_append(&others, parcel);
         }
     }
     publisher->waiting = others;
@@ -140,7 +141,7 @@ static void report_refused(struct publisher *publisher, const char *text)
     snprintf(publisher->refused, sizeof(publisher->refused), "%s", text);
     publisher->refused_ms = clock_now_ms();
     log_error("broker: refused to publish: %s", text);
-    link_tell_text(publisher->link, BUS_REPORT_REFUSED, "publish", text);
+    bus_link_tell_text(publisher->link, BUS_REPORT_REFUSED, "publish", text);
 }
 
 static void on_channel_close(struct publisher *publisher,
@@ -149,8 +150,9 @@ static void on_channel_close(struct publisher *publisher,
     amqp_channel_close_ok_t ok = {0};
     char text[256];
 
-    link_close_text(close->reply_code, close->reply_text, text, sizeof(text));
-    link_send(publisher->link, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    bus_link_close_text(close->reply_code, close->reply_text, text,
+                        sizeof(text));
+    bus_link_send(publisher->link, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
     report_refused(publisher, text);
     publish_again(publisher);
     publisher->state = PUBLISHER_STATE_RESTING;
@@ -164,8 +166,9 @@ static void on_channel_close(struct publisher *publisher,
 static void on_return(struct publisher *publisher,
                       const amqp_basic_return_t *returned)
 {
-    bus_confirms_return(&publisher->confirms, link_slice(returned->exchange),
-                        link_slice(returned->routing_key));
+    bus_confirms_return(&publisher->confirms,
+                        bus_link_slice(returned->exchange),
+                        bus_link_slice(returned->routing_key));
 }
 
 static void on_settled(struct publisher *publisher, uint64_t tag,
@@ -257,21 +260,21 @@ static void publish(struct publisher *publisher, struct bus_parcel *parcel)
         properties.headers = (amqp_table_t){ARRAY_SIZE(headers), headers};
     }
     bus_confirms_add(&publisher->confirms, parcel);
-    link_check(publisher->link,
-               amqp_basic_publish(publisher->link->connection, CHANNEL,
-                                  amqp_cstring_bytes(destination->exchange),
-                                  link_bytes(bus_destination_key(destination)),
-                                  1, 0, &properties,
-                                  link_bytes(parcel->message)));
+    bus_link_check(
+        publisher->link,
+        amqp_basic_publish(publisher->link->connection, CHANNEL,
+                           amqp_cstring_bytes(destination->exchange),
+                           bus_link_bytes(bus_destination_key(destination)), 1,
+                           0, &properties, bus_link_bytes(parcel->message)));
 }
 
 static bool publish_waiting(struct publisher *publisher)
 {
     while (publisher->waiting.first && !publisher->link->lost) {
-        if (!link_has_room(publisher->link,
-                           publisher->waiting.first->message.size))
+        if (!bus_link_has_room(publisher->link,
+                               publisher->waiting.first->message.size))
             return false;
-        publish(publisher, parcels_take(&publisher->waiting));
+        publish(publisher, bus_parcels_take(&publisher->waiting));
     }
     return true;
 }
@@ -283,7 +286,7 @@ static bool on_work(void *state, uint64_t now_ms)
     report_settled(publisher);
     if (publisher->state == PUBLISHER_STATE_OPENING &&
         now_ms >= publisher->due_ms)
-        link_lose(publisher->link, "no answer to channel.open");
+        bus_link_lose(publisher->link, "no answer to channel.open");
     if (publisher->state == PUBLISHER_STATE_RESTING &&
         now_ms >= publisher->due_ms)
         open_channel(publisher);
@@ -296,8 +299,8 @@ static void on_letter(void *state, struct letter *letter)
 {
     struct publisher *publisher = state;
 
-    parcels_append(&publisher->waiting,
-                   LETTER_OWNER(letter, struct bus_parcel, letter));
+    bus_parcels_append(&publisher->waiting,
+                       LETTER_OWNER(letter, struct bus_parcel, letter));
 }
 
 static void discard(void *state)
@@ -308,7 +311,7 @@ static void discard(void *state)
     memory_free(&publisher);
 }
 
-struct bus_link *publisher_create(struct bus *bus)
+struct bus_link *bus_publisher_create(struct bus *bus)
 {
     static const struct bus_link_handler handler = {
         .role = "pub",
@@ -322,7 +325,7 @@ struct bus_link *publisher_create(struct bus *bus)
     struct publisher *publisher = memory_new(sizeof(*publisher));
 
     bus_confirms_init(&publisher->confirms);
-    publisher->link = link_create(bus, &handler, publisher);
-    link_start(publisher->link);
+    publisher->link = bus_link_create(bus, &handler, publisher);
+    bus_link_start(publisher->link);
     return publisher->link;
 }

@@ -38,7 +38,7 @@ void bus_receipt_seal(struct bus_receipt *receipt)
     check_ready(receipt);
 }
 
-void receipt_opened(struct bus_receipt *receipt)
+void bus_receipt_opened(struct bus_receipt *receipt)
 {
     /* Sealed and nothing outstanding: about to be called and freed. */
     BUG_ON(receipt->is_sealed && !receipt->outstanding);
@@ -52,7 +52,7 @@ void bus_receipt_settle(struct bus_receipt *receipt)
     check_ready(receipt);
 }
 
-void receipt_settled(struct bus_receipt *receipt)
+void bus_receipt_settled(struct bus_receipt *receipt)
 {
     if (receipt)
         bus_receipt_settle(receipt);
@@ -68,7 +68,7 @@ static void unlink_receipt(struct bus_receipt *receipt)
         receipt->next->previous = receipt->previous;
 }
 
-void receipts_turn(struct bus *bus)
+void bus_receipts_turn(struct bus *bus)
 {
     struct bus_receipt *receipt = bus->ready;
 
@@ -84,7 +84,7 @@ void receipts_turn(struct bus *bus)
     }
 }
 
-void receipts_free(struct bus *bus)
+void bus_receipts_free(struct bus *bus)
 {
     while (bus->receipts) {
         struct bus_receipt *receipt = bus->receipts;

@@ -13,7 +13,7 @@ static struct bus_command *command_new(enum bus_command_kind kind)
 
 static void command_post(struct bus *bus, struct bus_command *command)
 {
-    link_post(bus->consumer, &command->letter);
+    bus_link_post(bus->consumer, &command->letter);
 }
 
 void bus_command_free(struct bus_command **command)
@@ -23,7 +23,7 @@ void bus_command_free(struct bus_command **command)
     memory_free(command);
 }
 
-void held_free(struct bus_held **held)
+void bus_held_free(struct bus_held **held)
 {
     memory_free(&(*held)->body);
     memory_free(held);
@@ -72,7 +72,7 @@ static void free_list(struct bus_held **list)
         struct bus_held *held = *list;
 
         *list = held->next;
-        held_free(&held);
+        bus_held_free(&held);
     }
 }
 
@@ -121,7 +121,7 @@ static void mark_dirty(struct bus_subscription *subscription)
     bus_turn_due(bus);
 }
 
-void subscriptions_turn(struct bus *bus)
+void bus_subscriptions_turn(struct bus *bus)
 {
     struct bus_subscription *subscription = bus->acking;
 
@@ -157,7 +157,7 @@ void bus_ack(struct bus_subscription *subscription, struct bus_message *message)
             mark_dirty(subscription);
         }
     }
-    held_free(&held);
+    bus_held_free(&held);
 }
 
 void bus_unsubscribe(struct bus_subscription **subscription_at)
@@ -181,7 +181,7 @@ static void receive(struct bus_held *held)
 
     if (subscription->is_leaving ||
         held->generation != subscription->generation) {
-        held_free(&held);
+        bus_held_free(&held);
         return;
     }
     held->previous = NULL;
@@ -195,7 +195,7 @@ static void receive(struct bus_held *held)
                                      &held->message);
 }
 
-void subscription_messages(struct bus_report *report)
+void bus_subscription_messages(struct bus_report *report)
 {
     while (report->messages) {
         struct bus_held *held = report->messages;
@@ -205,7 +205,7 @@ void subscription_messages(struct bus_report *report)
     }
 }
 
-void subscription_started(struct bus_report *report)
+void bus_subscription_started(struct bus_report *report)
 {
     struct bus_subscription *subscription = report->subscription;
 
@@ -230,7 +230,7 @@ static void void_held(struct bus_subscription *subscription)
     bus_acks_reset(&subscription->acks);
 }
 
-void subscription_reset(struct bus_report *report)
+void bus_subscription_reset(struct bus_report *report)
 {
     struct bus_subscription *subscription = report->subscription;
 
@@ -256,7 +256,7 @@ static void unlink_subscription(struct bus_subscription *subscription)
         *link = subscription->dirty_next;
 }
 
-void subscription_closed(struct bus_report *report)
+void bus_subscription_closed(struct bus_report *report)
 {
     struct bus_subscription *subscription = report->subscription;
     struct bus_subscribe own = subscription->subscribe;
@@ -267,7 +267,7 @@ void subscription_closed(struct bus_report *report)
         own.closed(own.argument);
 }
 
-bool subscriptions_are_settled(const struct bus *bus)
+bool bus_subscriptions_are_settled(const struct bus *bus)
 {
     for (const struct bus_subscription *subscription = bus->subscriptions;
          subscription; subscription = subscription->next) {
@@ -277,14 +277,14 @@ bool subscriptions_are_settled(const struct bus *bus)
     return true;
 }
 
-void subscriptions_unsettle(struct bus *bus)
+void bus_subscriptions_unsettle(struct bus *bus)
 {
     for (struct bus_subscription *subscription = bus->subscriptions;
          subscription; subscription = subscription->next)
         subscription->is_settled = false;
 }
 
-void subscriptions_free(struct bus *bus)
+void bus_subscriptions_free(struct bus *bus)
 {
     while (bus->subscriptions) {
         struct bus_subscription *subscription = bus->subscriptions;

@@ -17,19 +17,19 @@ static struct bus_link consumer_link;
  * destinations. */
 static struct bus_command *commands;
 
-struct bus_link *publisher_create(struct bus *bus)
+struct bus_link *bus_publisher_create(struct bus *bus)
 {
     publisher_link.bus = bus;
     return &publisher_link;
 }
 
-struct bus_link *consumer_create(struct bus *bus)
+struct bus_link *bus_consumer_create(struct bus *bus)
 {
     consumer_link.bus = bus;
     return &consumer_link;
 }
 
-void link_post(struct bus_link *link, struct letter *letter)
+void bus_link_post(struct bus_link *link, struct letter *letter)
 {
     struct bus_command **last = &commands;
 
@@ -40,17 +40,17 @@ void link_post(struct bus_link *link, struct letter *letter)
     *last = LETTER_OWNER(letter, struct bus_command, letter);
 }
 
-void link_stop(struct bus_link *link)
+void bus_link_stop(struct bus_link *link)
 {
     (void)link;
 }
 
-void link_cut(struct bus_link *link)
+void bus_link_cut(struct bus_link *link)
 {
     (void)link;
 }
 
-void link_join(struct bus_link **link, uint64_t deadline_ms)
+void bus_link_join(struct bus_link **link, uint64_t deadline_ms)
 {
     (void)deadline_ms;
     *link = NULL;

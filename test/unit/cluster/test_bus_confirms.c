@@ -32,7 +32,7 @@ static void expect(struct bus_parcels *list, const char *expected)
     struct buffer text = BUFFER_EMPTY;
     struct bus_parcel *parcel;
 
-    while ((parcel = parcels_take(list)))
+    while ((parcel = bus_parcels_take(list)))
         buffer_appendf(&text, "%s%zu%c", text.size ? " " : "",
                        (size_t)(parcel - parcels), letters[parcel->outcome]);
     ASSERT_SLICE(text.size ? buffer_slice(&text) : SLICE(""), expected);
@@ -107,9 +107,9 @@ static void the_unconfirmed_come_in_order(void)
     bus_confirms_take_all(&confirms, &all);
     CU_ASSERT_EQUAL(confirms.length, 0);
     CU_ASSERT_EQUAL(confirms.base, 1);
-    parcels_append(&waiting, &parcels[5]);
-    parcels_prepend(&waiting, &all);
-    parcels_prepend(&waiting, &all);
+    bus_parcels_append(&waiting, &parcels[5]);
+    bus_parcels_prepend(&waiting, &all);
+    bus_parcels_prepend(&waiting, &all);
     CU_ASSERT_PTR_NULL(all.first);
     CU_ASSERT_PTR_EQUAL(waiting.last, &parcels[5]);
     for (size_t i = 0; i < 6; i++)
@@ -130,7 +130,7 @@ static void the_ring_grows_and_turns(void)
                             BUS_OUTCOME_CONFIRMED, &settled);
         bus_confirms_settle(&confirms, (round + 1) * PARCELS, true,
                             BUS_OUTCOME_CONFIRMED, &settled);
-        while (parcels_take(&settled))
+        while (bus_parcels_take(&settled))
             count++;
     }
     CU_ASSERT_EQUAL(count, 20 * PARCELS);

@@ -96,7 +96,7 @@ static void outcome(struct bus_destination *to, enum bus_outcome told)
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(to->sent);
     to->sent->outcome = told;
-    parcels_append(&report->parcels, to->sent);
+    bus_parcels_append(&report->parcels, to->sent);
     report_post(report);
 }
 
