@@ -62,9 +62,9 @@ static void declare_passive(struct bus_link *link,
                             const struct bus_subscription *subscription)
 {
     struct arguments none = {.count = 0};
-    amqp_queue_declare_t passive = {.passive = 1};
+    amqp_queue_declare_t question = {.passive = 1};
 
-    declare(link, subscription, &passive, &none);
+    declare(link, subscription, &question, &none);
 }
 
 static void declare_inbox(struct bus_link *link,

@@ -14,8 +14,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROBE = pathlib.Path(os.environ.get("OCEAN_BUS_PROBE",
-                                    ROOT / "build/release/test/bus_probe"))
+PROBE = os.environ.get("OCEAN_BUS_PROBE",
+                       str(ROOT / "build/release/test/bus_probe"))
 
 # A loop that waits for the broker stands still for seconds; one that only shares
 # the processors with a broker that boots, for less.
@@ -155,7 +155,7 @@ class Broker:
 class Probe:
     def __init__(self, broker, *arguments):
         self.process = subprocess.Popen(
-            [str(PROBE), str(broker.port), *map(str, arguments)],
+            [PROBE, str(broker.port), *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             bufsize=1)
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -194,7 +194,6 @@ def killed_while_messages_flow(broker):
     broker.start()
     probe.wait_for("connected")
     facts = probe.result()
-    print(facts)
     assert facts["received"] == facts["settled"] == 30000, facts
     assert facts["resets"] >= 1, facts
     assert facts["longest_turn_ms"] < TURN_MS, facts

@@ -1,0 +1,74 @@
+"""oceanctl: accounts through the broker, sessions, status, tap, clear errors."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from ocean import BUILD, SASL, Cluster, check, main  # noqa: E402
+
+
+def test():
+    with Cluster(frontends=2, users=()) as cluster:
+        ctl = cluster.ctl
+        ctl("user", "add", "alice@localhost", "--password-file", "-", stdin="one\n")
+        again = ctl("user", "add", "alice@localhost", "--password-file", "-",
+                    stdin="two\n", ok=False)
+        check(again.returncode == 1 and "exists already" in again.stderr, again.stderr)
+
+        def can_login(password):
+            client = cluster.connect()
+            tag = client.try_login("alice", password).tag
+            client.drop()
+            return tag == SASL + "success"
+
+        check(can_login("one") and not can_login("two"), "the first password counts")
+        ctl("user", "passwd", "alice@localhost", "--password-file", "-", stdin="two\n")
+        check(can_login("two") and not can_login("one"), "the new password counts")
+        none = ctl("user", "passwd", "nobody@localhost", "--password-file", "-",
+                   stdin="x\n", ok=False)
+        check("no such account" in none.stderr, none.stderr)
+
+        names = ["user%d" % i for i in range(300)]
+        cluster.add_users(*names)
+        listed = ctl("user", "list").stdout.split()
+        check(sorted(listed) == sorted([n + "@localhost" for n in names] + ["alice@localhost"]),
+              "everybody is listed once")
+        bad = ctl("user", "import", "-", stdin="user1@localhost\tx\nno tab\n@\tx\n", ok=False)
+        check(bad.returncode == 1 and "line 1: exists" in bad.stderr and
+              "line 2: expected" in bad.stderr and "line 3: not" in bad.stderr, bad.stderr)
+
+        user = cluster.client("user7", frontend=2, resource="r")
+        sessions = ctl("sessions").stdout
+        check(re.search(r"user7@localhost/r available frontend\.2-\w+ 127\.0\.0\.1:\d+", sessions),
+              sessions)
+        status = ctl("status").stdout
+        for member in ("frontend.1", "frontend.2", "delivery.1", "presence.1", "roster.1"):
+            check(member in status, status)
+        check("oooooooo" in status, status)
+
+        tap = subprocess.Popen(
+            [os.path.join(BUILD, "oceanctl"), "--run-dir", cluster.run_dir, "tap",
+             "stanza.route", "--count", "1", "--seconds", "30"],
+            stdout=subprocess.PIPE, text=True)
+        while tap.poll() is None:
+            user.message("user7@localhost", "tapped")
+            user.wait_message("tapped")
+        line = tap.stdout.read()
+        check("stanza.route" in line and "user7@localhost/r" in line, line)
+        check("tapped" not in line, "bodies are not shown unasked: " + line)
+
+        # Deleting ends the sessions.
+        ctl("user", "del", "user7@localhost")
+        check(user.wait_closed() == "not-authorized", "the session is ended")
+        check("user7@localhost" not in ctl("user", "list").stdout, "gone")
+
+        for arguments, word in ((["nonsense"], "unknown command"), (["user", "add"], "JID"),
+                                (["tap", "nonsense"], "expected a queue"),
+                                (["--run-dir", "/nonexistent", "status"], "cannot read")):
+            done = ctl(*arguments, ok=False)
+            check(done.returncode != 0 and word in done.stderr,
+                  "%s: %s" % (arguments, done.stderr))
+
+
+main(test)
