@@ -72,6 +72,7 @@ static void ask(struct session *session)
     event.session = session->id;
     event.node = slice_of(daemon_node(frontend->daemon));
     event.request = connection->request;
+    event.address = slice_of(connection->address);
     output_to_user(&frontend->output, SERVICE_DELIVERY, event.to, &event);
 }
 
@@ -170,6 +171,7 @@ void bind_answered(struct connection *connection, const struct event *event)
     log_info("session %s: open address=%s tls=%s", session->full,
              connection->address, connection->tls ? "yes" : "no");
     write_jid(connection);
+    memory_free(&connection->user); /* the session knows it */
     memory_free(&connection->bind_id);
     connection_answered(connection);
 }

@@ -263,8 +263,8 @@ static size_t process(struct connection *connection, struct slice bytes)
     size_t size;
 
     while (may_process(connection)) {
-        size = process_unit(connection, (struct slice){bytes.data + done,
-                                                       bytes.size - done});
+        size = process_unit(
+            connection, (struct slice){bytes.data + done, bytes.size - done});
         if (!size)
             break;
         done += size;
@@ -289,8 +289,8 @@ static void take_input(struct connection *connection, struct slice bytes)
     } else {
         done = process(connection, bytes);
         if (done < bytes.size)
-            buffer_append(input, (struct slice){bytes.data + done,
-                                                bytes.size - done});
+            buffer_append(input,
+                          (struct slice){bytes.data + done, bytes.size - done});
     }
     if (!input->size)
         buffer_deinit(input);
@@ -398,8 +398,8 @@ static void on_readable(void *argument)
         if (got == 0)
             break;
         count_bytes(connection, (size_t)got);
-        take_input(connection, (struct slice){connection->frontend->scratch,
-                                              (size_t)got});
+        take_input(connection,
+                   (struct slice){connection->frontend->scratch, (size_t)got});
     } while (connection->tls && may_read(connection));
     if (connection->tls && !connection->output.size)
         watch_writable(connection->watch, tls_wants_write(connection->tls));

@@ -28,8 +28,8 @@ struct connection {
     struct frontend *frontend;
     int fd;
     struct watch *watch;
-    struct tls *tls; /* NULL: plain */
-    char *address;   /* "127.0.0.1:49152" */
+    struct tls *tls;      /* NULL: plain */
+    char *address;        /* "127.0.0.1:49152" */
     struct buffer input;  /* an unfinished or unhandled unit */
     struct buffer output; /* what the socket has not taken */
     struct framing framing;
@@ -44,17 +44,17 @@ struct connection {
     bool has_header_sent;
     bool has_ended_units; /* STARTTLS: what came along does not count */
     unsigned failed_attempts;
-    uint64_t bytes_owed; /* read beyond bytes_per_second */
+    uint64_t bytes_owed;         /* read beyond bytes_per_second */
     uint64_t login_deadline_ms;  /* until a resource is bound */
     uint64_t answer_deadline_ms; /* while is_waiting */
     uint64_t close_deadline_ms;  /* while is_leaving */
     uint64_t active_ms;          /* last byte either way */
     uint64_t request;            /* number of the question, 0: none */
     struct login *login;         /* during SASL */
-    char *user;         /* bare JID once authenticated */
-    char *declarations; /* prefixes of the stream header, or NULL */
-    char *lang;         /* xml:lang of the stream header, or NULL */
-    char *bind_id;      /* id of the bind request under way */
+    char *user;                  /* bare JID once authenticated */
+    char *declarations;          /* prefixes of the stream header, or NULL */
+    char *lang;                  /* xml:lang of the stream header, or NULL */
+    char *bind_id;               /* id of the bind request under way */
     struct session *session;
 };
 

@@ -11,10 +11,10 @@ void inbound_event_init(struct event *event, enum event_type type,
     event->kind = stanza->kind;
     event->subtype = stanza->type;
     event->id = stanza->id;
-    event->lang = slice_is_set(stanza->lang) ? stanza->lang
-                                             : slice_of(default_lang);
-    event->extra = stanza->extra;
-    event->payload = stanza->payload;
+    event->lang =
+        slice_is_set(stanza->lang) ? stanza->lang : slice_of(default_lang);
+    event->extra = stanza->extra.size ? stanza->extra : SLICE_NONE;
+    event->payload = stanza->payload.size ? stanza->payload : SLICE_NONE;
     event->child = stanza->child_name;
     event->ns = stanza->child_ns;
 }

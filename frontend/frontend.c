@@ -1,23 +1,49 @@
 #include "frontend.h"
 
 #include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "connection.h"
+#include "inbox.h"
+#include "keys.h"
 #include "sasl.h"
-#include "session.h"
-#include "snapshot.h"
-#include "start.h"
+#include "stream.h"
 #include "tls.h"
-#include "to_client.h"
+#include "xmpp/jid.h"
 
-enum { DRAIN_MS = 5000, DRAIN_STEP_MS = 20 };
+/* Without a login for so long what malloc has left over is given back. */
+enum { TRIM_AFTER_MS = 3000 };
 
-const char *frontend_domain(const struct frontend *frontend)
+/* Questions. */
+
+uint64_t frontend_request(struct frontend *frontend,
+                          struct connection *connection)
 {
-    return daemon_common(frontend->daemon)->domain;
+    uint64_t request = ++frontend->last_request;
+
+    connection->request = request;
+    map_put(frontend->requests, map_key_u64(&request), connection);
+    return request;
+}
+
+struct connection *frontend_answered(struct frontend *frontend,
+                                     uint64_t request)
+{
+    struct connection *connection =
+        map_remove(frontend->requests, map_key_u64(&request));
+
+    if (connection && connection->request == request)
+        connection->request = 0;
+    return connection;
+}
+
+struct slice frontend_domain(const struct frontend *frontend)
+{
+    return frontend->domain;
 }
 
 /* Publishing. */
@@ -28,272 +54,229 @@ void frontend_publish(struct frontend *frontend)
         daemon_publish(frontend->daemon, &frontend->output, NULL);
 }
 
-bool frontend_is_pressed(struct frontend *frontend, enum service_id service,
-                         struct slice user)
+bool frontend_is_pressed(const struct frontend *frontend,
+                         enum service_id service, struct slice user)
 {
     unsigned partition;
 
-    if (!frontend->pressed)
+    if (!frontend->pressed_count)
         return false;
-    partition = partition_of(user, frontend->output.partitions);
-    return bus_destination_owner(
-               daemon_partition(frontend->daemon, service, partition)) != NULL;
+    partition = partition_of(jid_text_bare(user), frontend->output.partitions);
+    return frontend->pressed[service][partition];
 }
 
-static void resume_parked(struct frontend *frontend)
+static bool *find_pressed(struct frontend *frontend,
+                          const struct bus_destination *destination)
 {
-    struct connection *connection;
-    struct connection *next;
-
-    for (connection = TAILQ_FIRST(&frontend->connections); connection;
-         connection = next) {
-        next = TAILQ_NEXT(connection, all);
-        if (connection->is_parked)
-            connection_resume(connection);
+    for (unsigned service = 0; service < SERVICE_COUNT; service++) {
+        for (unsigned i = 0; i < frontend->output.partitions; i++) {
+            if (daemon_partition(frontend->daemon, (enum service_id)service,
+                                 i) == destination)
+                return &frontend->pressed[service][i];
+        }
     }
+    return NULL;
 }
 
-void frontend_on_pressure(void *owner, struct bus_destination *destination,
-                          bool is_high)
+static void on_pressure(void *owner, struct bus_destination *destination,
+                        bool is_high)
 {
     struct frontend *frontend = owner;
-    bool was_high = bus_destination_owner(destination) != NULL;
+    bool *pressed = find_pressed(frontend, destination);
 
-    if (was_high == is_high)
+    if (!pressed || *pressed == is_high)
         return;
-    bus_destination_set_owner(destination, is_high ? frontend : NULL);
-    frontend->pressed += is_high ? 1U : -1U;
-    log_warning("queue with key %.*s: %s",
-                SLICE_FORMAT(bus_destination_key(destination)),
-                is_high ? "too much waits, its clients are held back"
-                        : "takes more again");
-    if (!is_high)
-        resume_parked(frontend);
+    *pressed = is_high;
+    if (is_high) {
+        frontend->pressed_count++;
+        log_warning("queue of %.*s: backs up, its clients wait",
+                    SLICE_FORMAT(bus_destination_key(destination)));
+        return;
+    }
+    frontend->pressed_count--;
+    frontend->has_relief = true;
+    loop_timer_start(frontend->end_of_turn, 0);
 }
 
-/* Questions. */
-
-static struct slice number_key(const uint64_t *number)
+static void on_end_of_turn(void *argument)
 {
-    return (struct slice){(const char *)number, sizeof(*number)};
+    struct frontend *frontend = argument;
+    struct connection *connection;
+
+    if (frontend->has_relief) {
+        frontend->has_relief = false;
+        TAILQ_FOREACH(connection, &frontend->connections, all)
+        connection_unpark(connection);
+    }
+    connections_end_turn(frontend);
 }
 
-uint64_t frontend_request(struct frontend *frontend,
-                          struct connection *connection)
-{
-    uint64_t number = ++frontend->last_request;
+/* Other members. */
 
-    map_put(frontend->requests, number_key(&number), connection);
-    connection->request = number;
-    return number;
-}
-
-struct connection *frontend_answered(struct frontend *frontend,
-                                     uint64_t request)
-{
-    return request ? map_remove(frontend->requests, number_key(&request))
-                   : NULL;
-}
-
-void frontend_on_node_event(void *owner, const struct event *event)
+static void on_node_event(void *owner, const struct event *event)
 {
     struct frontend *frontend = owner;
     struct connection *connection;
 
+    if (!inbox_epoch_is_current(frontend->inbox, event))
+        return;
     if (event->type == EVENT_SNAPSHOT_ASK) {
-        snapshot_answer(frontend, event);
+        snapshot_asked(frontend, event);
     } else if (event->type == EVENT_AUTH_KEYS) {
         connection = frontend_answered(frontend, event->request);
         if (connection)
             sasl_keys(connection, event);
     }
-    loop_timer_start(frontend->end_of_turn, 0);
 }
 
-/* The inbox. */
-
-static void on_registered(void *argument)
+/* A service that is away for a moment is still the one to ask. */
+static void learn_services(void *owner, const struct member *member)
 {
-    struct frontend *frontend = argument;
+    struct frontend *frontend = owner;
+    struct event_list list;
+    struct slice item;
 
-    frontend->is_registered = true;
-    if (daemon_is_draining(frontend->daemon))
+    if (member->service == SERVICE_NONE || !member->serves)
         return;
-    listener_start(frontend);
-    daemon_set_state(frontend->daemon, MEMBER_UP);
-    log_info("ready: listening on %s port %lu", frontend->config.listen,
-             (unsigned long)frontend->config.port);
+    event_list_open(&list, (struct slice){member->serves, member->serves_size});
+    while (event_list_next(&list, &item)) {
+        if (!slice_starts_with(item, "iq:"))
+            continue;
+        map_put(frontend->iq_services,
+                (struct slice){item.data + 3, item.size - 3},
+                &frontend->service_ids[member->service]);
+    }
 }
 
-static void tell_archive(struct frontend *frontend, enum event_type type,
-                         struct bus_receipt *receipt)
+enum service_id frontend_iq_service(const struct frontend *frontend,
+                                    struct slice ns)
 {
-    struct event event;
-    struct slice node = slice_of(daemon_node(frontend->daemon));
+    const enum service_id *service = map_find(frontend->iq_services, ns);
 
-    frontend_publish(frontend);
-    event_init(&event, type);
-    event.node = node;
-    output_to_user(&frontend->output, SERVICE_ARCHIVE, node, &event);
-    daemon_publish(frontend->daemon, &frontend->output, receipt);
-}
-
-static void on_inbox_started(void *argument)
-{
-    struct frontend *frontend = argument;
-    struct bus_receipt *receipt;
-
-    if (frontend->is_inbox_open)
-        return;
-    frontend->is_inbox_open = true;
-    receipt = bus_receipt_create(daemon_bus(frontend->daemon), on_registered,
-                                 frontend);
-    tell_archive(frontend, EVENT_INBOX_REGISTER, receipt);
-    bus_receipt_seal(receipt);
-}
-
-static void on_inbox_message(void *argument, struct bus_message *message)
-{
-    struct frontend *frontend = argument;
-
-    to_client_message(frontend, message);
-    loop_timer_start(frontend->end_of_turn, 0);
-}
-
-static void open_inbox(struct frontend *frontend)
-{
-    char queue[NAME_MAX_BYTES];
-    const char *node = daemon_node(frontend->daemon);
-    struct bus_subscribe subscribe = {
-        .queue = inbox_queue(slice_of(node), queue),
-        .declare = BUS_DECLARE_INBOX,
-        .key = node,
-        .queue_type =
-            daemon_queue_types[daemon_common(frontend->daemon)->queue_type],
-        .consumer_tag = node,
-        .prefetch = (unsigned)daemon_common(frontend->daemon)->prefetch,
-        .received = on_inbox_message,
-        .started = on_inbox_started,
-        .argument = frontend,
-    };
-
-    frontend->inbox = bus_subscribe(daemon_bus(frontend->daemon), &subscribe);
+    return service ? *service : SERVICE_NONE;
 }
 
 /* Time. */
 
-static void on_end_of_turn(void *argument)
+static void give_back_memory(struct frontend *frontend, uint64_t now_ms)
 {
-    connections_end_turn(argument);
-}
-
-void frontend_on_tick(void *owner, uint64_t now_ms)
-{
-    struct frontend *frontend = owner;
-    struct connection *connection;
-    struct connection *next;
-
-    for (connection = TAILQ_FIRST(&frontend->connections); connection;
-         connection = next) {
-        next = TAILQ_NEXT(connection, all);
-        connection_tick(connection, now_ms);
-    }
-    loop_timer_start(frontend->end_of_turn, 0);
-}
-
-/* Draining: every stream is ended, what that causes is confirmed, then the
- * inbox goes. */
-
-static void on_drain_step(void *argument)
-{
-    struct frontend *frontend = argument;
-    struct bus *bus = daemon_bus(frontend->daemon);
-    bool is_late = clock_now_ms() >= frontend->drain_deadline_ms;
-
-    if (!is_late && (!TAILQ_EMPTY(&frontend->connections) || !bus_is_idle(bus)))
+    if (!frontend->logins || now_ms - frontend->last_login_ms < TRIM_AFTER_MS)
         return;
-    if (frontend->inbox) {
-        char queue[NAME_MAX_BYTES];
-
-        inbox_queue(slice_of(daemon_node(frontend->daemon)), queue);
-        bus_unsubscribe(&frontend->inbox);
-        bus_delete_queue(bus, queue);
-        tell_archive(frontend, EVENT_INBOX_STRIKE, NULL);
-        return;
-    }
-    loop_timer_cancel(frontend->draining);
-    if (is_late)
-        log_warning("stopping with events unconfirmed: the broker is away");
-    daemon_finish(frontend->daemon);
+    frontend->logins = 0;
+    malloc_trim(0);
 }
 
-void frontend_on_drain(void *owner)
+static void on_tick(void *owner, uint64_t now_ms)
 {
     struct frontend *frontend = owner;
     struct connection *connection;
 
-    listener_stop(frontend);
     TAILQ_FOREACH(connection, &frontend->connections, all)
-    stream_fail(connection, STREAM_ERROR_SYSTEM_SHUTDOWN);
-    frontend->drain_deadline_ms = clock_now_ms() + DRAIN_MS;
-    loop_timer_repeat(frontend->draining, DRAIN_STEP_MS);
+    connection_tick(connection, now_ms);
+    give_back_memory(frontend, now_ms);
 }
 
-/* Start and stop. */
+/* TLS. */
 
-void frontend_init(struct frontend *frontend)
+static const char *private_key(const struct frontend_config *config)
 {
-    struct event_base *loop = daemon_loop(frontend->daemon);
+    return *config->private_key ? config->private_key : config->certificate;
+}
+
+static void on_reloaded(void *owner)
+{
+    struct frontend *frontend = owner;
+
+    if (frontend->tls)
+        tls_context_reload(frontend->tls, frontend->config.certificate,
+                           private_key(&frontend->config));
+}
+
+static void start_tls(struct frontend *frontend)
+{
     const struct frontend_config *config = &frontend->config;
 
+    if (config->tls == TLS_OFF)
+        return;
+    if (!*config->certificate)
+        log_fatal(EX_CONFIG, "certificate: expected a file unless tls is off");
+    frontend->tls =
+        tls_context_create(config->certificate, private_key(config));
+}
+
+/* Life. */
+
+const struct daemon_spec frontend_spec = {
+    .kind = "frontend",
+    .service = SERVICE_NONE,
+    .node_event = on_node_event,
+    .bus = {.pressure = on_pressure},
+    .members = {.joined = learn_services, .changed = learn_services},
+    .drain = drain_begin,
+    .reloaded = on_reloaded,
+    .tick = on_tick,
+};
+
+static void start_tables(struct frontend *frontend)
+{
     TAILQ_INIT(&frontend->connections);
     TAILQ_INIT(&frontend->dirty);
     TAILQ_INIT(&frontend->doomed);
-    mallopt(M_ARENA_MAX, 2);
-    if (config->tls != TLS_OFF)
-        frontend->tls =
-            tls_context_create(config->certificate, config->private_key);
-    frontend->parser = stanza_parser_create();
-    frontend->sasl = sasl_context_create();
     frontend->sessions = map_create();
     frontend->requests = map_create();
-    frontend->epochs = map_create();
-    daemon_output_init(frontend->daemon, &frontend->output);
-    frontend->key_workers =
-        worker_pool_create(loop, config->key_threads, config->key_queue);
-    frontend->end_of_turn = loop_timer_create(loop, on_end_of_turn, frontend);
-    frontend->draining = loop_timer_create(loop, on_drain_step, frontend);
-    listener_open(frontend);
-    open_inbox(frontend);
+    frontend->iq_services = map_create();
+    for (unsigned service = 0; service < SERVICE_COUNT; service++)
+        frontend->service_ids[service] = (enum service_id)service;
 }
 
-static void free_epochs(struct frontend *frontend)
+void frontend_init(struct frontend *frontend, struct daemon *daemon)
 {
-    size_t position = 0;
-    struct slice by;
-    void *epoch;
+    struct event_base *loop = daemon_loop(daemon);
+    char address[NAME_MAX_BYTES];
 
-    while (map_next(frontend->epochs, &position, &by, &epoch))
-        memory_free(&epoch);
-    map_destroy(&frontend->epochs);
+    mallopt(M_ARENA_MAX, 2); /* else each thread grows one of its own */
+    frontend->daemon = daemon;
+    frontend->domain = slice_of(daemon_common(daemon)->domain);
+    start_tls(frontend);
+    start_tables(frontend);
+    listener_open(frontend);
+    daemon_output_init(daemon, &frontend->output);
+    frontend->parser = stanza_parser_create();
+    frontend->sasl = sasl_context_create();
+    frontend->key_workers = worker_pool_create(
+        loop, frontend->config.key_threads, frontend->config.key_queue);
+    frontend->end_of_turn = loop_timer_create(loop, on_end_of_turn, frontend);
+    frontend->snapshot_timer = loop_timer_create(loop, snapshot_step, frontend);
+    snprintf(address, sizeof(address), "%s:%lu", frontend->config.listen,
+             (unsigned long)frontend->config.port);
+    daemon_set_address(daemon, address);
+    frontend->inbox = inbox_create(frontend);
+}
+
+static void end_connections(struct frontend *frontend)
+{
+    struct connection *connection;
+
+    TAILQ_FOREACH(connection, &frontend->connections, all)
+    stream_lost(connection, "stopped");
+    connections_end_turn(frontend);
 }
 
 void frontend_deinit(struct frontend *frontend)
 {
-    struct connection *connection;
-
     listener_stop(frontend);
-    TAILQ_FOREACH(connection, &frontend->connections, all)
-    stream_lost(connection);
-    connections_end_turn(frontend);
-    loop_timer_destroy(&frontend->draining);
-    loop_timer_destroy(&frontend->end_of_turn);
+    end_connections(frontend);
     worker_pool_destroy(&frontend->key_workers, keys_discard);
-    output_deinit(&frontend->output);
-    free_epochs(frontend);
-    map_destroy(&frontend->requests);
+    snapshots_drop(frontend);
+    loop_timer_destroy(&frontend->drain_timer);
+    loop_timer_destroy(&frontend->snapshot_timer);
+    loop_timer_destroy(&frontend->end_of_turn);
+    inbox_destroy(&frontend->inbox);
     map_destroy(&frontend->sessions);
+    map_destroy(&frontend->requests);
+    map_destroy(&frontend->iq_services);
+    output_deinit(&frontend->output);
     sasl_context_destroy(&frontend->sasl);
-    stanza_parser_destroy(&frontend->parser);
     tls_context_destroy(&frontend->tls);
+    stanza_parser_destroy(&frontend->parser);
 }

@@ -60,6 +60,7 @@ enum { SCRATCH_BYTES = 64 * 1024 };
 struct frontend {
     struct frontend_config config;
     struct daemon *daemon;
+    struct slice domain;
     struct stanza_parser *parser;
     struct tls_context *tls; /* NULL: off */
     struct sasl_context *sasl;
@@ -82,20 +83,21 @@ struct frontend {
     uint64_t last_login_ms;
     /* Broker. */
     struct inbox *inbox;
-    struct output output;   /* of what is being handled */
-    struct map *iq_services; /* IQ namespace -> who has ever served it */
+    struct output output;    /* of what is being handled */
+    struct map *iq_services; /* IQ namespace -> one of service_ids */
+    enum service_id service_ids[SERVICE_COUNT];
     bool pressed[SERVICE_COUNT][PARTITIONS_MAX];
     unsigned pressed_count;
     bool has_relief; /* connections may go on at the end of the turn */
     struct snapshot *snapshots; /* under way, oldest first */
     struct loop_timer *snapshot_timer;
+    struct loop_timer *drain_timer;
     uint64_t drain_deadline_ms;
-    uint64_t drain_quiet_ms; /* since when nothing has been under way */
+    uint64_t drain_busy_ms; /* when something was under way last */
 };
 
 /* frontend.c */
-extern const struct option_table frontend_options;
-extern const struct daemon_spec frontend_spec;
+extern const struct daemon_spec frontend_spec; /* but options, config */
 void frontend_init(struct frontend *frontend, struct daemon *daemon);
 void frontend_deinit(struct frontend *frontend);
 
@@ -115,6 +117,9 @@ enum service_id frontend_iq_service(const struct frontend *frontend,
                                     struct slice ns);
 struct slice frontend_domain(const struct frontend *frontend);
 
+/* options.c */
+extern const struct option_table frontend_options;
+
 /* listener.c */
 /* Binds at start; exits with one clear line when that cannot be done. */
 void listener_open(struct frontend *frontend);
@@ -129,6 +134,5 @@ void snapshots_drop(struct frontend *frontend);
 
 /* drain.c */
 void drain_begin(void *frontend);
-void drain_tick(struct frontend *frontend, uint64_t now_ms);
 
 #endif

@@ -15,8 +15,17 @@ enum inbox_state {
     INBOX_GONE,
 };
 
+/* A message whose consequences await their confirms. */
+struct pending {
+    LIST_ENTRY(pending) entry;
+    struct inbox *inbox;
+    struct bus_message *message;
+    unsigned generation;
+};
+
 struct inbox {
     struct frontend *frontend;
+    LIST_HEAD(, pending) pending;
     struct bus_subscription *subscription;
     char queue[NAME_MAX_BYTES];
     enum inbox_state state;
@@ -62,13 +71,6 @@ uint64_t inbox_epoch_of(const struct inbox *inbox, struct slice service,
 
 /* Acknowledging. */
 
-/* A message whose consequences await their confirms. */
-struct pending {
-    struct inbox *inbox;
-    struct bus_message *message;
-    unsigned generation;
-};
-
 static void on_settled(void *argument)
 {
     struct pending *pending = argument;
@@ -76,6 +78,7 @@ static void on_settled(void *argument)
 
     if (pending->generation == inbox->generation && inbox->subscription)
         bus_ack(inbox->subscription, pending->message);
+    LIST_REMOVE(pending, entry);
     memory_free(&pending);
 }
 
@@ -95,6 +98,7 @@ static struct bus_receipt *open_receipt(struct inbox *inbox,
     pending->inbox = inbox;
     pending->message = message;
     pending->generation = inbox->generation;
+    LIST_INSERT_HEAD(&inbox->pending, pending, entry);
     return bus_receipt_create(daemon_bus(inbox->frontend->daemon), on_settled,
                               pending);
 }
@@ -270,6 +274,12 @@ struct inbox *inbox_create(struct frontend *frontend)
 
 void inbox_destroy(struct inbox **inbox)
 {
+    struct pending *pending;
+
+    while ((pending = LIST_FIRST(&(*inbox)->pending))) {
+        LIST_REMOVE(pending, entry);
+        memory_free(&pending);
+    }
     map_destroy(&(*inbox)->epochs);
     memory_free(inbox);
 }

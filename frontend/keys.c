@@ -63,6 +63,13 @@ static void done_job(void *argument)
     job_destroy(&job);
 }
 
+void keys_discard(void *argument)
+{
+    struct key_job *job = argument;
+
+    job_destroy(&job);
+}
+
 bool keys_check(struct frontend *frontend, uint64_t request,
                 struct slice password, const struct event *event,
                 keys_checked_fn checked)
@@ -87,11 +94,4 @@ bool keys_check(struct frontend *frontend, uint64_t request,
         return true;
     job_destroy(&job);
     return false;
-}
-
-void keys_discard(void *argument)
-{
-    struct key_job *job = argument;
-
-    job_destroy(&job);
 }

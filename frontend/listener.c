@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "connection.h"
+#include "inbox.h"
 
 enum {
     BACKLOG = 4096,
@@ -62,6 +63,13 @@ static socklen_t parse_address(const struct frontend_config *config,
     }
     log_fatal(EX_CONFIG, "listen: expected an IPv4 or IPv6 address, got \"%s\"",
               config->listen);
+}
+
+NO_RETURN static void fail_listening(const struct frontend *frontend)
+{
+    log_fatal(EX_UNAVAILABLE, "cannot listen on %s port %lu: %s",
+              frontend->config.listen, (unsigned long)frontend->config.port,
+              strerror(errno));
 }
 
 void listener_open(struct frontend *frontend)
@@ -142,15 +150,24 @@ static void never_writable(void *argument)
     (void)argument;
 }
 
+static void begin_listening(struct frontend *frontend)
+{
+    if (listen(frontend->listener, BACKLOG) != 0)
+        fail_listening(frontend);
+    frontend->accepting =
+        watch_create(daemon_loop(frontend->daemon), frontend->listener,
+                     on_acceptable, never_writable, frontend);
+    log_info("listening on %s port %lu", frontend->config.listen,
+             (unsigned long)frontend->config.port);
+}
+
 void listener_start(struct frontend *frontend)
 {
-    if (frontend->listener < 0 || !frontend->is_registered ||
+    if (frontend->listener < 0 || !inbox_is_registered(frontend->inbox) ||
         frontend->connection_count >= frontend->max_connections)
         return;
     if (!frontend->accepting)
-        frontend->accepting =
-            watch_create(daemon_loop(frontend->daemon), frontend->listener,
-                         on_acceptable, never_writable, frontend);
+        begin_listening(frontend);
     watch_readable(frontend->accepting, true);
 }
 

@@ -1,28 +1,21 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "options.h"
-#include "start.h"
+#include "frontend.h"
 
 int main(int argc, char **argv)
 {
     struct frontend *frontend = memory_new(sizeof(*frontend));
-    const struct daemon_spec spec = {
-        .kind = "frontend",
-        .service = SERVICE_NONE,
-        .options = frontend_options,
-        .config = &frontend->config,
-        .node_event = frontend_on_node_event,
-        .bus = {.pressure = frontend_on_pressure},
-        .drain = frontend_on_drain,
-        .tick = frontend_on_tick,
-    };
+    struct daemon_spec spec = frontend_spec;
+    struct daemon *daemon;
 
-    frontend->daemon = daemon_start(&spec, frontend, argc, argv);
-    frontend_init(frontend);
-    daemon_run(frontend->daemon);
+    spec.options = frontend_options;
+    spec.config = &frontend->config;
+    daemon = daemon_start(&spec, frontend, argc, argv);
+    frontend_init(frontend, daemon);
+    daemon_run(daemon);
     frontend_deinit(frontend);
-    daemon_stop(&frontend->daemon);
+    daemon_stop(&daemon);
     memory_free(&frontend);
     return EXIT_SUCCESS;
 }

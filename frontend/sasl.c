@@ -136,13 +136,22 @@ static void write_base64(struct buffer *out, struct slice bytes)
     gsasl_free(text);
 }
 
+/* RFC 6120 6.3.8; libgsasl repeats PLAIN's authcid when there is no authzid. */
+static bool acts_for_itself(const struct login *login)
+{
+    const char *authzid = gsasl_property_fast(login->session, GSASL_AUTHZID);
+    const char *authcid = gsasl_property_fast(login->session, GSASL_AUTHID);
+
+    return !authzid || !*authzid || !strcmp(authzid, login->user) ||
+           (authcid && !strcmp(authzid, authcid));
+}
+
 static void succeed(struct connection *connection, struct slice data)
 {
     struct buffer *out = connection_output(connection);
     struct login *login = connection->login;
-    const char *authzid = gsasl_property_fast(login->session, GSASL_AUTHZID);
 
-    if (authzid && *authzid && strcmp(authzid, login->user) != 0) {
+    if (!acts_for_itself(login)) {
         fail(connection, "invalid-authzid");
         return;
     }
@@ -221,7 +230,7 @@ static bool set_user(struct connection *connection, const char *name)
         return false;
     buffer_append(&user, (struct slice){prepared, size});
     buffer_append_byte(&user, '@');
-    buffer_append_text(&user, frontend_domain(connection->frontend));
+    buffer_append(&user, frontend_domain(connection->frontend));
     connection->login->user = user.data;
     return true;
 }
@@ -241,8 +250,8 @@ static void begin_plain(struct connection *connection, struct slice message)
     struct login *login = connection->login;
     char *output = NULL;
     size_t size = 0;
-    int result = gsasl_step(login->session, message.data, message.size, &output,
-                            &size);
+    int result =
+        gsasl_step(login->session, message.data, message.size, &output, &size);
     const char *name = gsasl_property_fast(login->session, GSASL_AUTHID);
     const char *password = gsasl_property_fast(login->session, GSASL_PASSWORD);
 

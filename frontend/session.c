@@ -110,8 +110,7 @@ static struct slice take(const char **bytes, uint32_t size)
     return taken;
 }
 
-void session_recall_presence(const struct session *session,
-                             struct event *event)
+void session_recall_presence(const struct session *session, struct event *event)
 {
     const char *bytes;
 

@@ -27,11 +27,11 @@ struct session {
     bool is_bound;
     bool is_available;
     bool is_interested;
-    bool was_available; /* has sent an initial presence */
-    uint64_t since;     /* Unix ms */
+    bool was_available;             /* has sent an initial presence */
+    uint64_t since;                 /* Unix ms */
     struct last_presence *presence; /* NULL: none, or unavailable */
     struct map *directed;           /* JIDs, or NULL */
-    struct seen *seen; /* dedupe window, allocated on first use */
+    struct seen *seen;              /* dedupe window, allocated on first use */
 };
 
 /* With a random id; in frontend->sessions from now on. */

@@ -1,60 +1,58 @@
-#include "snapshot.h"
+/*
+ * Answers snapshot.ask: all sessions of a partition, a slice of them per turn
+ * of the loop, so that clients hardly notice.  Sessions that come meanwhile
+ * are not in it: their own events follow through the partition's queue.
+ */
+#include <stdlib.h>
 
-#include <stdio.h>
-
+#include "base/memory.h"
+#include "inbox.h"
 #include "session.h"
-#include "to_client.h"
+#include "stream.h"
+
+enum {
+    SESSIONS_PER_TURN = 300,
+    PAUSE_MS = 1,
+    ALL_PARTITIONS = 0xffff,
+};
+
+struct snapshot {
+    struct snapshot *next;
+    char *node; /* who asked */
+    char *service;
+    uint64_t partition;
+    uint64_t request;
+    uint64_t *ids; /* of the sessions there were */
+    size_t count;
+    size_t position;
+    uint64_t sent;
+};
 
 static bool is_in(const struct frontend *frontend,
                   const struct session *session, uint64_t partition)
 {
-    return partition == SNAPSHOT_ALL_PARTITIONS ||
-           partition_of(session_bare(session), frontend->output.partitions) ==
-               partition;
+    return partition == ALL_PARTITIONS ||
+           partition ==
+               partition_of(session_bare(session), frontend->output.partitions);
 }
 
-static void report_session(struct frontend *frontend, const struct event *ask,
-                           const struct session *session)
-{
-    struct event event;
-
-    session_event_init(&event, EVENT_SNAPSHOT_SESSION, session);
-    event.request = ask->request;
-    event.partition = ask->partition;
-    event.resource =
-        (struct slice){session->full + session->bare_size + 1,
-                       (size_t)(session->full_size - session->bare_size - 1)};
-    event.is_available = session->is_available;
-    event.is_interested = session->is_interested;
-    event.priority = session->priority;
-    if (session->presence)
-        event.payload =
-            (struct slice){session->presence, session->presence_size};
-    event.address = slice_of(session->connection->address);
-    event.stamp = session->since;
-    output_to_node(&frontend->output, ask->node, &event);
-}
-
-static uint64_t report_sessions(struct frontend *frontend,
-                                const struct event *ask)
+static void collect(struct frontend *frontend, struct snapshot *snapshot)
 {
     size_t position = 0;
-    struct slice id;
+    struct slice key;
     void *value;
-    uint64_t count = 0;
 
-    while (map_next(frontend->sessions, &position, &id, &value)) {
+    snapshot->ids =
+        memory_new_array(map_count(frontend->sessions) + 1, sizeof(uint64_t));
+    while (map_next(frontend->sessions, &position, &key, &value)) {
         const struct session *session = value;
 
-        if (!session->is_bound || !is_in(frontend, session, ask->partition))
-            continue;
-        report_session(frontend, ask, session);
-        count++;
+        if (is_in(frontend, session, snapshot->partition))
+            snapshot->ids[snapshot->count++] = session->id;
     }
-    return count;
 }
 
-/* roster and archive keep no sessions: they want the epoch only. */
+/* Roster and archive keep no sessions: they want the epoch only. */
 static bool wants_sessions(const struct event *ask)
 {
     enum service_id service = service_find(ask->service);
@@ -62,21 +60,117 @@ static bool wants_sessions(const struct event *ask)
     return service != SERVICE_ROSTER && service != SERVICE_ARCHIVE;
 }
 
-void snapshot_answer(struct frontend *frontend, const struct event *ask)
+void snapshot_asked(struct frontend *frontend, const struct event *ask)
+{
+    struct snapshot *snapshot = memory_new(sizeof(*snapshot));
+    struct snapshot **last = &frontend->snapshots;
+
+    snapshot->node = memory_copy_text(ask->node);
+    snapshot->service = memory_copy_text(ask->service);
+    snapshot->partition = ask->partition;
+    snapshot->request = ask->request;
+    if (wants_sessions(ask))
+        collect(frontend, snapshot);
+    while (*last)
+        last = &(*last)->next;
+    *last = snapshot;
+    snapshot_step(frontend);
+}
+
+static void event_for(struct event *event, enum event_type type,
+                      const struct frontend *frontend,
+                      const struct snapshot *snapshot)
+{
+    event_init(event, type);
+    event->node = slice_of(daemon_node(frontend->daemon));
+    event->request = snapshot->request;
+    event->service = slice_of(snapshot->service);
+    event->partition = snapshot->partition;
+}
+
+static void send_session(struct frontend *frontend, struct snapshot *snapshot,
+                         const struct session *session)
 {
     struct event event;
-    char by[NAME_MAX_BYTES];
 
-    event_init(&event, EVENT_SNAPSHOT_END);
-    event.node = slice_of(daemon_node(frontend->daemon));
-    event.request = ask->request;
-    event.service = ask->service;
-    event.partition = ask->partition;
-    if (wants_sessions(ask))
-        event.count = report_sessions(frontend, ask);
-    snprintf(by, sizeof(by), "%.*s.%02u", SLICE_FORMAT(ask->service),
-             (unsigned)ask->partition);
-    event.mark = to_client_epoch(frontend, slice_of(by));
-    output_to_node(&frontend->output, ask->node, &event);
+    event_for(&event, EVENT_SNAPSHOT_SESSION, frontend, snapshot);
+    event.session = session->id;
+    event.from = session_full(session);
+    event.resource =
+        (struct slice){session->full + session->bare_size + 1,
+                       (size_t)(session->full_size - session->bare_size - 1)};
+    event.kind = STANZA_PRESENCE;
+    event.is_available = session->is_available;
+    event.is_interested = session->is_interested;
+    event.priority = session->priority;
+    session_recall_presence(session, &event);
+    if (!session->is_available)
+        event.subtype = SLICE("unavailable");
+    event.address = slice_of(session->connection->address);
+    event.stamp = session->since;
+    output_to_node(&frontend->output, slice_of(snapshot->node), &event);
+    snapshot->sent++;
+}
+
+static void send_end(struct frontend *frontend, const struct snapshot *snapshot)
+{
+    struct event event;
+
+    event_for(&event, EVENT_SNAPSHOT_END, frontend, snapshot);
+    event.count = snapshot->sent;
+    event.mark =
+        inbox_epoch_of(frontend->inbox, event.service, snapshot->partition);
+    output_to_node(&frontend->output, slice_of(snapshot->node), &event);
+}
+
+/* One that waits for its binding has it from a former owner at best. */
+static void send_slice(struct frontend *frontend, struct snapshot *snapshot)
+{
+    size_t end = snapshot->position + SESSIONS_PER_TURN;
+
+    if (end > snapshot->count)
+        end = snapshot->count;
+    for (; snapshot->position < end; snapshot->position++) {
+        struct session *session =
+            session_find(frontend, snapshot->ids[snapshot->position]);
+
+        if (session && session->is_bound)
+            send_session(frontend, snapshot, session);
+        else if (session && slice_is(SLICE("delivery"), snapshot->service))
+            bind_ask_again(session);
+    }
+}
+
+static void drop_first(struct frontend *frontend)
+{
+    struct snapshot *snapshot = frontend->snapshots;
+
+    frontend->snapshots = snapshot->next;
+    memory_free(&snapshot->node);
+    memory_free(&snapshot->service);
+    memory_free(&snapshot->ids);
+    memory_free(&snapshot);
+}
+
+void snapshot_step(void *argument)
+{
+    struct frontend *frontend = argument;
+    struct snapshot *snapshot = frontend->snapshots;
+
+    if (!snapshot)
+        return;
+    send_slice(frontend, snapshot);
+    if (snapshot->position == snapshot->count) {
+        send_end(frontend, snapshot);
+        drop_first(frontend);
+    }
     frontend_publish(frontend);
+    if (frontend->snapshots)
+        loop_timer_start(frontend->snapshot_timer, PAUSE_MS);
+}
+
+void snapshots_drop(struct frontend *frontend)
+{
+    while (frontend->snapshots)
+        drop_first(frontend);
 }

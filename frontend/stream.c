@@ -34,8 +34,8 @@ static void write_header(struct connection *connection, struct slice to)
 
     buffer_appendf(out,
                    "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT
-                   "' xmlns:stream='" NS_STREAMS "' id='%016" PRIx64 "%016" PRIx64
-                   "' version='1.0' xml:lang='en'",
+                   "' xmlns:stream='" NS_STREAMS "' id='%016" PRIx64
+                   "%016" PRIx64 "' version='1.0' xml:lang='en'",
                    stream_id(), stream_id());
     xml_write_attribute(out, "from", frontend_domain(connection->frontend));
     xml_write_attribute(out, "to", to);
@@ -91,8 +91,8 @@ static void answer_header(struct connection *connection,
 {
     struct jid from;
     const char *why;
-    bool has_from = slice_is_set(header->from) &&
-                    jid_parse(header->from, &from, &why);
+    bool has_from =
+        slice_is_set(header->from) && jid_parse(header->from, &from, &why);
 
     write_header(connection, has_from ? jid_full(&from) : SLICE_NONE);
 }
@@ -100,8 +100,8 @@ static void answer_header(struct connection *connection,
 static void open_stream(struct connection *connection, struct slice bytes)
 {
     struct stream_header header;
-    enum stream_error error = stanza_parse_header(connection->frontend->parser,
-                                                  bytes, &header);
+    enum stream_error error =
+        stanza_parse_header(connection->frontend->parser, bytes, &header);
 
     if (error == STREAM_ERROR_NONE) {
         answer_header(connection, &header);
@@ -234,7 +234,8 @@ static void start_tls(struct connection *connection)
     login_destroy(&connection->login);
     connection->tls = tls_create(frontend->tls, connection->fd);
     connection->has_ended_units = true;
-    expect_header(connection, frontend->config.max_stanza_bytes_unauthenticated);
+    expect_header(connection,
+                  frontend->config.max_stanza_bytes_unauthenticated);
 }
 
 /* What is no stanza of a stream in that state. */

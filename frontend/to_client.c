@@ -1,246 +1,178 @@
-#include "to_client.h"
+#include "inbox.h"
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
-#include "connection.h"
 #include "session.h"
+#include "stream.h"
 #include "xmpp/jid.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/xml.h"
 
-uint64_t to_client_epoch(struct frontend *frontend, struct slice by)
-{
-    const uint64_t *highest = map_find(frontend->epochs, by);
+/* Stanzas. */
 
-    return highest ? *highest : 0;
+/* XEP-0203, for what was stored on its way. */
+static void write_delay(struct buffer *out, const struct event *event,
+                        struct slice domain)
+{
+    char stamp[CLOCK_STAMP_SIZE];
+
+    clock_format_stamp(event->stamp, stamp);
+    buffer_append(out, event->payload);
+    buffer_append_text(out, "<delay xmlns='" NS_DELAY "'");
+    xml_write_attribute(out, "from", domain);
+    xml_write_attribute(out, "stamp", slice_of(stamp));
+    buffer_append_text(out, "/>");
 }
 
-/* False: put out by a former owner of its partition. */
-static bool epoch_is_current(struct frontend *frontend,
-                             const struct event *event)
+static void write_stanza(const struct session *session,
+                         const struct event *event)
 {
-    uint64_t *highest;
+    struct connection *connection = session->connection;
+    struct buffer *out = connection_output(connection);
+    struct stanza_head head = {
+        .kind = event->kind,
+        .type = event->subtype,
+        .id = event->id,
+        .from = event->from,
+        .to = event->to,
+        .lang = event->lang,
+        .extra = event->extra,
+    };
+    struct buffer delayed = BUFFER_EMPTY;
 
-    if (!event->epoch || !slice_is_set(event->by))
-        return true;
-    highest = map_find(frontend->epochs, event->by);
-    if (!highest) {
-        highest = memory_new(sizeof(*highest));
-        map_put(frontend->epochs, event->by, highest);
-    }
-    if (event->epoch < *highest)
-        return false;
-    *highest = event->epoch;
-    return true;
-}
-
-/* Events for a session that is over. */
-
-static void tell_close(struct frontend *frontend, const struct event *event)
-{
-    struct event close;
-
-    if (!slice_is_set(event->to) || !slice_is_set(jid_text_local(event->to)))
+    if (!event->stamp) {
+        stanza_write(out, &head, event->payload);
         return;
-    event_init(&close, EVENT_SESSION_CLOSE);
-    close.from = event->to;
-    close.session = event->session;
-    close.node = slice_of(daemon_node(frontend->daemon));
-    output_to_user(&frontend->output, SERVICE_DELIVERY, event->to, &close);
+    }
+    write_delay(&delayed, event, frontend_domain(connection->frontend));
+    stanza_write(out, &head, buffer_slice(&delayed));
+    buffer_deinit(&delayed);
 }
 
-static void return_message(struct frontend *frontend, const struct event *event)
+/* To the user's other sessions, or the archive. */
+static void return_message(struct frontend *frontend,
+                           const struct event *message)
 {
-    struct event back;
+    struct event event;
 
-    event_copy_as(&back, EVENT_STANZA_ROUTE, event);
-    back.by = SLICE_NONE;
-    back.epoch = 0;
-    back.condition = SLICE("returned");
-    if (!back.stamp)
-        back.stamp = clock_unix_ms();
-    output_to_user(&frontend->output, SERVICE_DELIVERY, event->to, &back);
+    event_copy_as(&event, EVENT_STANZA_ROUTE, message);
+    event.to = jid_text_bare(message->to);
+    event.node = slice_of(daemon_node(frontend->daemon));
+    event.audience = AUDIENCE_RULES;
+    event.condition = SLICE("returned");
+    if (!event.stamp)
+        event.stamp = clock_unix_ms();
+    output_to_user(&frontend->output, SERVICE_DELIVERY, event.to, &event);
 }
 
-static bool is_iq_question(const struct event *event)
-{
-    return event->kind == STANZA_IQ &&
-           (slice_is(event->subtype, "get") || slice_is(event->subtype, "set"));
-}
-
-static void return_iq_error(struct frontend *frontend,
-                            const struct event *event)
+/* RFC 6121 8.5.3.2.3 */
+static void refuse_iq(struct frontend *frontend, const struct event *iq)
 {
     struct buffer error = BUFFER_EMPTY;
-    struct event back;
+    struct event event;
 
+    event_follow(&event, EVENT_STANZA_ROUTE, iq);
+    event.kind = STANZA_IQ;
+    event.subtype = SLICE("error");
+    event.id = iq->id;
+    event.from = iq->to;
+    event.to = iq->from;
     stanza_write_error(&error, "service-unavailable");
-    event_follow(&back, EVENT_STANZA_ROUTE, event);
-    back.kind = STANZA_IQ;
-    back.subtype = SLICE("error");
-    back.id = event->id;
-    back.from = event->to;
-    back.to = event->from;
-    back.payload = buffer_slice(&error);
-    output_to_user(&frontend->output, SERVICE_DELIVERY, back.to, &back);
+    event.payload = buffer_slice(&error);
+    output_to_user(&frontend->output, SERVICE_DELIVERY, event.to, &event);
     buffer_deinit(&error);
 }
 
-/* Delivery knows better once it has our session.close. */
-static void session_is_over(struct frontend *frontend,
-                            const struct event *event)
+/* The session is over; delivery did not know yet. */
+static void give_back(struct frontend *frontend, const struct event *event)
 {
-    tell_close(frontend, event);
-    if (!slice_is_set(event->to) || !slice_is_set(event->from))
+    bool is_asking =
+        slice_is(event->subtype, "get") || slice_is(event->subtype, "set");
+
+    if (!slice_is_set(event->to))
         return;
     if (event->kind == STANZA_MESSAGE && event->is_durable)
         return_message(frontend, event);
-    else if (is_iq_question(event))
-        return_iq_error(frontend, event);
+    else if (event->kind == STANZA_IQ && is_asking && slice_is_set(event->from))
+        refuse_iq(frontend, event);
 }
 
-/* Stanzas. */
-
-/* XEP-0203 */
-static void write_delay(struct frontend *frontend, uint64_t stamp,
-                        struct buffer *out)
-{
-    char text[CLOCK_STAMP_SIZE];
-
-    clock_format_stamp(stamp, text);
-    buffer_appendf(out, "<delay xmlns='" NS_DELAY "' from='%s' stamp='%s'/>",
-                   frontend_domain(frontend), text);
-}
-
-static void write_stanza(struct session *session, const struct event *event)
-{
-    struct frontend *frontend = session->connection->frontend;
-    struct stanza_head head = {.kind = event->kind,
-                               .type = event->subtype,
-                               .id = event->id,
-                               .from = event->from,
-                               .to = event->to,
-                               .lang = event->lang,
-                               .extra = event->extra};
-    struct buffer payload = BUFFER_EMPTY;
-
-    if (!event->stamp) {
-        stanza_write(connection_output(session->connection), &head,
-                     event->payload);
-        return;
-    }
-    buffer_append(&payload, event->payload);
-    write_delay(frontend, event->stamp, &payload);
-    stanza_write(connection_output(session->connection), &head,
-                 buffer_slice(&payload));
-    buffer_deinit(&payload);
-}
-
-static void on_deliver(struct frontend *frontend, const struct event *event)
+static void deliver(struct frontend *frontend, const struct event *event)
 {
     struct session *session = session_find(frontend, event->session);
 
-    if (!session || !session->is_bound) {
-        session_is_over(frontend, event);
-        return;
-    }
-    if (event->kind != STANZA_PRESENCE &&
-        session_is_repeat(session, event->origin, event->path,
-                          event->sequence)) {
-        log_debug("session %s: repeat dropped", session->full);
-        return;
-    }
-    write_stanza(session, event);
+    if (!session || !session->is_bound)
+        give_back(frontend, event);
+    else if (event->kind == STANZA_PRESENCE ||
+             !session_is_repeat(session, event->origin, event->path,
+                                event->sequence))
+        write_stanza(session, event);
 }
 
 /* Sessions. */
 
-static void on_bound(struct frontend *frontend, const struct event *event)
+/* Bound for a client that has left meanwhile. */
+static void close_unknown(struct frontend *frontend, const struct event *bound)
+{
+    struct event event;
+
+    if (slice_is_set(bound->condition))
+        return;
+    event_init(&event, EVENT_SESSION_CLOSE);
+    event.from = bound->to;
+    event.session = bound->session;
+    event.node = slice_of(daemon_node(frontend->daemon));
+    output_to_user(&frontend->output, SERVICE_DELIVERY, event.from, &event);
+}
+
+static void session_bound(struct frontend *frontend, const struct event *event)
 {
     struct session *session = session_find(frontend, event->session);
 
     if (session)
-        stream_bound(session->connection, event);
-    else if (!slice_is_set(event->condition))
-        tell_close(frontend, event);
+        bind_answered(session->connection, event);
+    else
+        close_unknown(frontend, event);
 }
 
-static void on_kick(struct frontend *frontend, const struct event *event)
+static enum stream_error find_stream_error(struct slice name)
+{
+    for (int error = STREAM_ERROR_NONE + 1; error < STREAM_ERROR_COUNT;
+         error++) {
+        if (slice_is(name, stream_error_name((enum stream_error)error)))
+            return (enum stream_error)error;
+    }
+    return STREAM_ERROR_RESET;
+}
+
+static void session_kick(struct frontend *frontend, const struct event *event)
 {
     struct session *session = session_find(frontend, event->session);
-    char reason[64];
 
-    if (!session)
-        return;
-    log_info("session %s: ended by the cluster: %s", session->full,
-             log_printable(event->condition, reason, sizeof(reason)));
-    if (slice_is(event->condition, "conflict"))
-        stream_fail(session->connection, STREAM_ERROR_CONFLICT);
-    else
-        stream_fail(session->connection, STREAM_ERROR_NOT_AUTHORIZED);
+    if (session)
+        stream_kick(session->connection, find_stream_error(event->condition));
 }
 
-typedef void (*inbox_handler_fn)(struct frontend *frontend,
-                                 const struct event *event);
+static const struct {
+    enum event_type type;
+    void (*handle)(struct frontend *frontend, const struct event *event);
+} handlers[] = {
+    {EVENT_STANZA_DELIVER, deliver},
+    {EVENT_SESSION_BOUND, session_bound},
+    {EVENT_SESSION_KICK, session_kick},
+};
 
-static inbox_handler_fn handler_of(enum event_type type)
+bool to_client(struct frontend *frontend, const struct event *event,
+               const char **reason_out)
 {
-    static const inbox_handler_fn handlers[EVENT_TYPE_COUNT] = {
-        [EVENT_STANZA_DELIVER] = on_deliver,
-        [EVENT_SESSION_BOUND] = on_bound,
-        [EVENT_SESSION_KICK] = on_kick,
-    };
-
-    return handlers[type];
-}
-
-static void bury(struct frontend *frontend, struct slice raw,
-                 const char *reason)
-{
-    char queue[NAME_MAX_BYTES];
-
-    inbox_queue(slice_of(daemon_node(frontend->daemon)), queue);
-    log_error("inbox: event goes to the queue " QUEUE_DEAD ": %s", reason);
-    bus_publish_dead(daemon_bus(frontend->daemon), raw, queue, reason, NULL);
-}
-
-static void handle_event(struct frontend *frontend, const struct event *event,
-                         struct slice raw)
-{
-    inbox_handler_fn handle = handler_of(event->type);
-
     if (event->type == EVENT_INBOX_PROBE)
-        return;
-    if (!epoch_is_current(frontend, event))
-        log_warning("inbox: %s of a former owner dropped by=%.*s",
-                    event_type_name(event->type), SLICE_FORMAT(event->by));
-    else if (handle)
-        handle(frontend, event);
-    else
-        bury(frontend, raw, "no handler for this type here");
-}
-
-void to_client_message(struct frontend *frontend, struct bus_message *message)
-{
-    struct event_batch batch;
-    struct event event;
-    struct slice raw;
-    const char *error = NULL;
-    enum event_read read = event_batch_open(&batch, message->body, &error);
-
-    if (read == EVENT_READ_NEWER) {
-        log_error("inbox: %s: this frontend is too old for it", error);
-        return; /* stays in the queue, unacknowledged */
+        return true; /* only that it came is of interest */
+    for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
+        if (handlers[i].type != event->type)
+            continue;
+        handlers[i].handle(frontend, event);
+        return true;
     }
-    while (read == EVENT_READ_OK || read == EVENT_READ_BAD) {
-        read = event_batch_next(&batch, &event, &raw, &error);
-        if (read == EVENT_READ_OK)
-            handle_event(frontend, &event, raw);
-        else if (read == EVENT_READ_BAD)
-            bury(frontend, raw, error);
-    }
-    if (read == EVENT_READ_BROKEN)
-        bury(frontend, message->body, error);
-    bus_ack(frontend->inbox, message);
+    *reason_out = "not an event for a frontend";
+    return false;
 }

@@ -44,6 +44,7 @@ void tool_usage(const struct tool_command *command, const char *problem)
 void tool_finish(struct tool *tool, int exit_status)
 {
     tool->exit_status = exit_status;
+    daemon_set_state(tool->daemon, MEMBER_LEAVING);
     fflush(stdout);
     daemon_finish(tool->daemon);
 }

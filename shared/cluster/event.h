@@ -191,6 +191,10 @@ enum event_read event_batch_next(struct event_batch *batch,
                                  struct slice *raw_out,
                                  const char **error_out);
 
+/* One event alone, as event_encode wrote it (a store keeps such bytes). */
+bool event_decode(struct slice raw, struct event *event_out,
+                  const char **error_out) WARN_UNUSED;
+
 /* Lists of texts as a field's raw value. */
 void event_list_write(struct buffer *out, const struct slice *items,
                       size_t count);

@@ -259,3 +259,16 @@ enum event_read event_batch_next(struct event_batch *batch,
     *error_out = decoding.error;
     return EVENT_READ_BAD;
 }
+
+bool event_decode(struct slice raw, struct event *event_out,
+                  const char **error_out)
+{
+    struct decoding decoding = {.event = event_out};
+
+    event_init(event_out, EVENT_TYPE_COUNT);
+    *error_out = NULL;
+    if (read_event(&decoding, raw))
+        return true;
+    *error_out = decoding.error;
+    return false;
+}

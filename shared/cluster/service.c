@@ -116,22 +116,15 @@ static void on_unroutable(void *owner, struct bus_destination *destination,
                           struct slice raw, struct bus_receipt *receipt)
 {
     struct service *service = owner;
-    struct buffer body = BUFFER_EMPTY;
-    struct event_batch batch;
     struct event event;
     const char *error;
 
     (void)destination;
-    event_batch_header(&body, 1);
-    buffer_append(&body, raw);
-    if (event_batch_open(&batch, buffer_slice(&body), &error) ==
-            EVENT_READ_OK &&
-        event_batch_next(&batch, &event, &raw, &error) == EVENT_READ_OK &&
+    if (event_decode(raw, &event, &error) &&
         event.type == EVENT_STANZA_DELIVER && event.kind == STANZA_MESSAGE)
         route_again(service, &event, receipt);
     if (receipt)
         bus_receipt_settle(receipt);
-    buffer_deinit(&body);
 }
 
 /* Time. */

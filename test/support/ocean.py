@@ -269,7 +269,7 @@ class Client:
                   "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' "
                   "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
         self.start_reading()
-        self.features = self.wait(lambda e: e.tag == STREAM + "features")
+        self.features = self.wait(lambda e: e.tag == STREAM + "features", "features")
 
     def start_reading(self):
         self.parser = ET.XMLPullParser(("start", "end"))
@@ -313,7 +313,6 @@ class Client:
         return proceed
 
     def take(self, element):
-        element.time = None
         if element.tag == STREAM + "error":
             self.error = element[0].tag.split("}")[1]
         self.received.append(element)

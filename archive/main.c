@@ -1,0 +1,88 @@
+#include "archive.h"
+#include "base/memory.h"
+
+static const char *const synchronous[] = {"full", "normal", NULL};
+
+#define AT(member) offsetof(struct archive_config, member)
+
+static const struct option options[] = {
+    {.name = "store",
+     .kind = OPTION_TEXT,
+     .offset = AT(store),
+     .value = "sqlite:./run/store",
+     .help = "where messages are kept: sqlite:DIR, a file per partition"},
+    {.name = "synchronous",
+     .kind = OPTION_CHOICE,
+     .offset = AT(synchronous),
+     .value = "full",
+     .choices = synchronous,
+     .help = "full: a commit survives power loss; normal: it may not"},
+    {.name = "max_offline",
+     .kind = OPTION_NUMBER,
+     .offset = AT(max_offline),
+     .value = "1000",
+     .help = "messages kept for one user, then they bounce; 0: no limit"},
+    {.name = "page",
+     .kind = OPTION_NUMBER,
+     .offset = AT(page),
+     .value = "200",
+     .min = 1,
+     .max = 10000,
+     .help = "messages replayed at once"},
+};
+
+static void *archive_open(const void *config, const char *domain,
+                          unsigned partition, const char **error_out)
+{
+    struct archive *archive = memory_new(sizeof(*archive));
+
+    (void)domain;
+    archive->config = config;
+    archive->store = store_open(archive->config->store, partition,
+                                archive->config->synchronous == 0, error_out);
+    if (!archive->store)
+        memory_free(&archive);
+    return archive;
+}
+
+static void archive_close(void *state)
+{
+    struct archive *archive = state;
+
+    store_close(&archive->store);
+    memory_free(&archive);
+}
+
+static bool archive_begin(void *state)
+{
+    struct archive *archive = state;
+
+    archive->is_fenced = false;
+    return store_begin(archive->store);
+}
+
+static bool archive_commit(void *state)
+{
+    struct archive *archive = state;
+
+    return store_commit(archive->store);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const serves[] = {"feature:msgoffline", NULL};
+    const struct service_spec spec = {
+        .service = SERVICE_ARCHIVE,
+        .options = {options, ARRAY_SIZE(options)},
+        .config_size = sizeof(struct archive_config),
+        .handlers = archive_handlers,
+        .handler_count = archive_handler_count,
+        .serves = serves,
+        .open = archive_open,
+        .close = archive_close,
+        .begin = archive_begin,
+        .commit = archive_commit,
+    };
+
+    return service_main(&spec, argc, argv);
+}

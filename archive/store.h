@@ -1,0 +1,52 @@
+/*
+ * What the archive keeps: which accounts exist, their stored messages, the
+ * register of inboxes.  One store per partition, used from the store thread
+ * between store_begin and store_commit.  No other file knows SQL.
+ */
+#ifndef ARCHIVE_STORE_H
+#define ARCHIVE_STORE_H
+
+#include "cluster/event.h"
+
+struct store;
+
+/* `url`: "sqlite:DIR".  NULL: error_out says why. */
+struct store *store_open(const char *url, unsigned partition, bool is_full,
+                         const char **error_out);
+void store_close(struct store **store);
+bool store_begin(struct store *store) WARN_UNUSED;
+/* False: nothing of this transaction happened. */
+bool store_commit(struct store *store) WARN_UNUSED;
+/* We write as the owner of that epoch; a later one has written: the
+ * transaction fails. */
+void store_fence(struct store *store, uint64_t epoch);
+
+void store_add_account(struct store *store, struct slice user);
+/* With its messages. */
+void store_remove_account(struct store *store, struct slice user);
+bool store_has_account(struct store *store, struct slice user);
+
+/* True: exactly this event was stored before (output.h, paths). */
+bool store_is_repeat(struct store *store, const struct event *event);
+
+uint64_t store_count(struct store *store, struct slice user);
+/* Rows count up in the order of storing. */
+void store_put(struct store *store, struct slice user, struct slice event);
+void store_delete_until(struct store *store, struct slice user, uint64_t row);
+
+/* The oldest first; false ends.  Event bytes live until the next call. */
+typedef void (*store_row_fn)(void *argument, uint64_t row, struct slice event);
+/* Returns true if there are more than `limit`. */
+bool store_each(struct store *store, struct slice user, uint64_t limit,
+                store_row_fn take, void *argument);
+
+/* Highest mark delivery gave to an event stored for that user. */
+void store_set_mark(struct store *store, struct slice user, uint64_t mark);
+uint64_t store_mark(struct store *store, struct slice user);
+
+void store_add_inbox(struct store *store, struct slice node);
+void store_remove_inbox(struct store *store, struct slice node);
+typedef void (*store_inbox_fn)(void *argument, struct slice node);
+void store_each_inbox(struct store *store, store_inbox_fn take, void *argument);
+
+#endif

@@ -1,0 +1,235 @@
+#include "base/memory.h"
+#include "base/sqlite.h"
+#include "store.h"
+
+enum { PATH_BYTES = 4096 };
+
+enum statement {
+    FENCE,
+    ADD_ACCOUNT,
+    REMOVE_ACCOUNT,
+    REMOVE_MESSAGES,
+    HAS_ACCOUNT,
+    SEEN,
+    SET_SEEN,
+    COUNT,
+    PUT,
+    DELETE_UNTIL,
+    EACH,
+    SET_MARK,
+    MARK,
+    ADD_INBOX,
+    REMOVE_INBOX,
+    EACH_INBOX,
+};
+
+static const char *const migrations[] = {
+    SQLITE_OWNERSHIP_SCHEMA
+    "CREATE TABLE account (user TEXT PRIMARY KEY, mark INTEGER NOT NULL"
+    " DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE message (row INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " user TEXT NOT NULL, event BLOB NOT NULL);"
+    "CREATE INDEX message_user ON message (user, row);"
+    "CREATE TABLE seen (origin INTEGER NOT NULL, path INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, PRIMARY KEY (origin, path)) WITHOUT ROWID;"
+    "CREATE TABLE inbox (node TEXT PRIMARY KEY) WITHOUT ROWID;",
+};
+
+struct store {
+    struct sqlite sqlite;
+};
+
+struct store *store_open(const char *url, unsigned partition, bool is_full,
+                         const char **error_out)
+{
+    char path[PATH_BYTES];
+    struct store *store;
+
+    if (!sqlite_path(url, "archive", partition, path)) {
+        *error_out = "store: expected sqlite:DIR";
+        return NULL;
+    }
+    store = memory_new(sizeof(*store));
+    if (!sqlite_open(&store->sqlite, path, is_full, migrations,
+                     (int)ARRAY_SIZE(migrations), error_out))
+        memory_free(&store);
+    return store;
+}
+
+void store_close(struct store **store)
+{
+    if (!*store)
+        return;
+    sqlite_close(&(*store)->sqlite);
+    memory_free(store);
+}
+
+bool store_begin(struct store *store)
+{
+    return sqlite_begin(&store->sqlite);
+}
+
+bool store_commit(struct store *store)
+{
+    return sqlite_commit(&store->sqlite);
+}
+
+void store_fence(struct store *store, uint64_t epoch)
+{
+    sqlite_fence(&store->sqlite, FENCE, epoch);
+}
+
+/* One statement whose first parameter is a text. */
+static sqlite3_stmt *with_text(struct store *store, enum statement index,
+                               const char *sql, struct slice text)
+{
+    sqlite3_stmt *statement = sqlite_statement(&store->sqlite, index, sql);
+
+    sqlite_bind_slice(statement, 1, text);
+    return statement;
+}
+
+static uint64_t one_number(struct store *store, sqlite3_stmt *statement)
+{
+    uint64_t number = sqlite_step(&store->sqlite, statement)
+                          ? sqlite_column_u64(statement, 0)
+                          : 0;
+
+    sqlite3_reset(statement);
+    return number;
+}
+
+void store_add_account(struct store *store, struct slice user)
+{
+    sqlite_run(&store->sqlite,
+               with_text(store, ADD_ACCOUNT,
+                         "INSERT OR IGNORE INTO account (user) VALUES (?1)",
+                         user));
+}
+
+void store_remove_account(struct store *store, struct slice user)
+{
+    sqlite_run(&store->sqlite,
+               with_text(store, REMOVE_ACCOUNT,
+                         "DELETE FROM account WHERE user = ?1", user));
+    sqlite_run(&store->sqlite,
+               with_text(store, REMOVE_MESSAGES,
+                         "DELETE FROM message WHERE user = ?1", user));
+}
+
+bool store_has_account(struct store *store, struct slice user)
+{
+    return one_number(store, with_text(store, HAS_ACCOUNT,
+                                       "SELECT 1 FROM account WHERE user = ?1",
+                                       user)) != 0;
+}
+
+bool store_is_repeat(struct store *store, const struct event *event)
+{
+    sqlite3_stmt *seen = sqlite_statement(
+        &store->sqlite, SEEN,
+        "SELECT sequence FROM seen WHERE origin = ?1 AND path = ?2");
+    bool is_repeat;
+
+    sqlite_bind_u64(seen, 1, event->origin);
+    sqlite_bind_u64(seen, 2, event->path);
+    is_repeat = sqlite_step(&store->sqlite, seen) &&
+                sqlite_column_u64(seen, 0) >= event->sequence;
+    sqlite3_reset(seen);
+    if (is_repeat)
+        return true;
+    seen = sqlite_statement(&store->sqlite, SET_SEEN,
+                            "INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3)");
+    sqlite_bind_u64(seen, 1, event->origin);
+    sqlite_bind_u64(seen, 2, event->path);
+    sqlite_bind_u64(seen, 3, event->sequence);
+    sqlite_run(&store->sqlite, seen);
+    return false;
+}
+
+uint64_t store_count(struct store *store, struct slice user)
+{
+    return one_number(
+        store, with_text(store, COUNT,
+                         "SELECT count(*) FROM message WHERE user = ?1", user));
+}
+
+void store_put(struct store *store, struct slice user, struct slice event)
+{
+    sqlite3_stmt *put = with_text(
+        store, PUT, "INSERT INTO message (user, event) VALUES (?1, ?2)", user);
+
+    sqlite_bind_bytes(put, 2, event);
+    sqlite_run(&store->sqlite, put);
+}
+
+void store_delete_until(struct store *store, struct slice user, uint64_t row)
+{
+    sqlite3_stmt *delete_until =
+        with_text(store, DELETE_UNTIL,
+                  "DELETE FROM message WHERE user = ?1 AND row <= ?2", user);
+
+    sqlite_bind_u64(delete_until, 2, row);
+    sqlite_run(&store->sqlite, delete_until);
+}
+
+bool store_each(struct store *store, struct slice user, uint64_t limit,
+                store_row_fn take, void *argument)
+{
+    sqlite3_stmt *each =
+        with_text(store, EACH,
+                  "SELECT row, event FROM message WHERE user = ?1 ORDER BY row"
+                  " LIMIT ?2",
+                  user);
+    bool has_more = false;
+
+    sqlite_bind_u64(each, 2, limit + 1);
+    while (!has_more && sqlite_step(&store->sqlite, each)) {
+        if (limit-- == 0)
+            has_more = true;
+        else
+            take(argument, sqlite_column_u64(each, 0), sqlite_column(each, 1));
+    }
+    sqlite3_reset(each);
+    return has_more;
+}
+
+void store_set_mark(struct store *store, struct slice user, uint64_t mark)
+{
+    sqlite3_stmt *set = with_text(
+        store, SET_MARK, "UPDATE account SET mark = ?2 WHERE user = ?1", user);
+
+    sqlite_bind_u64(set, 2, mark);
+    sqlite_run(&store->sqlite, set);
+}
+
+uint64_t store_mark(struct store *store, struct slice user)
+{
+    return one_number(
+        store, with_text(store, MARK,
+                         "SELECT mark FROM account WHERE user = ?1", user));
+}
+
+void store_add_inbox(struct store *store, struct slice node)
+{
+    sqlite_run(&store->sqlite,
+               with_text(store, ADD_INBOX,
+                         "INSERT OR IGNORE INTO inbox VALUES (?1)", node));
+}
+
+void store_remove_inbox(struct store *store, struct slice node)
+{
+    sqlite_run(&store->sqlite,
+               with_text(store, REMOVE_INBOX,
+                         "DELETE FROM inbox WHERE node = ?1", node));
+}
+
+void store_each_inbox(struct store *store, store_inbox_fn take, void *argument)
+{
+    sqlite3_stmt *each =
+        sqlite_statement(&store->sqlite, EACH_INBOX, "SELECT node FROM inbox");
+
+    while (sqlite_step(&store->sqlite, each))
+        take(argument, sqlite_column(each, 0));
+    sqlite3_reset(each);
+}

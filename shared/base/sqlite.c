@@ -1,0 +1,225 @@
+#include "base/sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+enum { BUSY_MS = 5000, PATH_BYTES = 4096 };
+
+static _Thread_local char error_text[512];
+
+static bool complain(struct sqlite *sqlite, const char *what,
+                     const char **error_out)
+{
+    snprintf(error_text, sizeof(error_text), "%s: %s", what,
+             sqlite->handle ? sqlite3_errmsg(sqlite->handle) : strerror(errno));
+    *error_out = error_text;
+    sqlite_close(sqlite);
+    return false;
+}
+
+static void make_folders(const char *path)
+{
+    char folder[PATH_BYTES];
+
+    for (const char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+        snprintf(folder, sizeof(folder), "%.*s", (int)(at - path), path);
+        if (mkdir(folder, 0750) != 0 && errno != EEXIST)
+            return; /* opening the file will say why */
+    }
+}
+
+static bool execute(struct sqlite *sqlite, const char *sql)
+{
+    return sqlite3_exec(sqlite->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static int schema_version(struct sqlite *sqlite)
+{
+    sqlite3_stmt *statement;
+    int version = -1;
+
+    if (sqlite3_prepare_v2(sqlite->handle, "PRAGMA user_version", -1,
+                           &statement, NULL) != SQLITE_OK)
+        return -1;
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return version;
+}
+
+static bool migrate(struct sqlite *sqlite, const char *const *migrations,
+                    int migration_count, const char **error_out)
+{
+    int version;
+    char pragma[64];
+
+    if (!execute(sqlite, "BEGIN IMMEDIATE"))
+        return complain(sqlite, "cannot be locked", error_out);
+    version = schema_version(sqlite);
+    if (version > migration_count) {
+        *error_out = "its schema is newer than this program";
+        sqlite_close(sqlite);
+        return false;
+    }
+    for (; version < migration_count; version++) {
+        if (version < 0 || !execute(sqlite, migrations[version]))
+            return complain(sqlite, "cannot be migrated", error_out);
+    }
+    snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", version);
+    if (!execute(sqlite, pragma) || !execute(sqlite, "COMMIT"))
+        return complain(sqlite, "cannot be migrated", error_out);
+    return true;
+}
+
+bool sqlite_open(struct sqlite *sqlite, const char *path, bool is_full,
+                 const char *const *migrations, int migration_count,
+                 const char **error_out)
+{
+    memset(sqlite, 0, sizeof(*sqlite));
+    make_folders(path);
+    if (sqlite3_open_v2(path, &sqlite->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                            SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return complain(sqlite, path, error_out);
+    sqlite3_busy_timeout(sqlite->handle, BUSY_MS);
+    if (!execute(sqlite, "PRAGMA journal_mode = WAL") ||
+        !execute(sqlite, is_full ? "PRAGMA synchronous = FULL"
+                                 : "PRAGMA synchronous = NORMAL") ||
+        !execute(sqlite, "PRAGMA foreign_keys = ON"))
+        return complain(sqlite, path, error_out);
+    return migrate(sqlite, migrations, migration_count, error_out);
+}
+
+void sqlite_close(struct sqlite *sqlite)
+{
+    for (unsigned i = 0; i < SQLITE_STATEMENTS_MAX; i++) {
+        sqlite3_finalize(sqlite->statements[i]);
+        sqlite->statements[i] = NULL;
+    }
+    sqlite3_close(sqlite->handle);
+    sqlite->handle = NULL;
+}
+
+bool sqlite_begin(struct sqlite *sqlite)
+{
+    sqlite->has_failed = false;
+    if (execute(sqlite, "BEGIN IMMEDIATE"))
+        return true;
+    log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+    return false;
+}
+
+bool sqlite_commit(struct sqlite *sqlite)
+{
+    for (unsigned i = 0; i < SQLITE_STATEMENTS_MAX; i++) {
+        if (sqlite->statements[i])
+            sqlite3_reset(sqlite->statements[i]);
+    }
+    if (!sqlite->has_failed && execute(sqlite, "COMMIT"))
+        return true;
+    log_error("store: transaction rolled back: %s",
+              sqlite3_errmsg(sqlite->handle));
+    if (!execute(sqlite, "ROLLBACK"))
+        log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+    return false;
+}
+
+sqlite3_stmt *sqlite_statement(struct sqlite *sqlite, unsigned index,
+                               const char *sql)
+{
+    sqlite3_stmt **statement = &sqlite->statements[index];
+
+    BUG_ON(index >= SQLITE_STATEMENTS_MAX);
+    if (!*statement &&
+        sqlite3_prepare_v3(sqlite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                           statement, NULL) != SQLITE_OK) {
+        log_error("store: %s in: %s", sqlite3_errmsg(sqlite->handle), sql);
+        sqlite->has_failed = true;
+        return NULL;
+    }
+    sqlite3_reset(*statement);
+    sqlite3_clear_bindings(*statement);
+    return *statement;
+}
+
+void sqlite_bind_slice(sqlite3_stmt *statement, int position, struct slice text)
+{
+    sqlite3_bind_text(statement, position, text.data, (int)text.size,
+                      SQLITE_STATIC);
+}
+
+void sqlite_bind_bytes(sqlite3_stmt *statement, int position,
+                       struct slice bytes)
+{
+    sqlite3_bind_blob(statement, position, bytes.data, (int)bytes.size,
+                      SQLITE_STATIC);
+}
+
+void sqlite_bind_u64(sqlite3_stmt *statement, int position, uint64_t number)
+{
+    sqlite3_bind_int64(statement, position, (sqlite3_int64)number);
+}
+
+bool sqlite_step(struct sqlite *sqlite, sqlite3_stmt *statement)
+{
+    int result = statement ? sqlite3_step(statement) : SQLITE_MISUSE;
+
+    if (result == SQLITE_ROW)
+        return true;
+    if (result != SQLITE_DONE) {
+        sqlite->has_failed = true;
+        if (statement)
+            log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+    }
+    return false;
+}
+
+void sqlite_run(struct sqlite *sqlite, sqlite3_stmt *statement)
+{
+    while (sqlite_step(sqlite, statement))
+        continue;
+    sqlite3_reset(statement);
+}
+
+struct slice sqlite_column(sqlite3_stmt *statement, int column)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    size_t size = (size_t)sqlite3_column_bytes(statement, column);
+
+    if (sqlite3_column_type(statement, column) == SQLITE_NULL)
+        return SLICE_NONE;
+    return (struct slice){data ? data : "", size};
+}
+
+uint64_t sqlite_column_u64(sqlite3_stmt *statement, int column)
+{
+    return (uint64_t)sqlite3_column_int64(statement, column);
+}
+
+void sqlite_fence(struct sqlite *sqlite, unsigned index, uint64_t epoch)
+{
+    sqlite3_stmt *statement = sqlite_statement(
+        sqlite, index, "UPDATE ownership SET epoch = ?1 WHERE epoch <= ?1");
+
+    sqlite_bind_u64(statement, 1, epoch);
+    sqlite_run(sqlite, statement);
+    if (sqlite3_changes(sqlite->handle) == 1)
+        return;
+    log_error("store: a later owner of this partition has written; we are not "
+              "its owner any more");
+    sqlite->has_failed = true;
+}
+
+bool sqlite_path(const char *url, const char *name, unsigned partition,
+                 char *out)
+{
+    if (strncmp(url, "sqlite:", 7) != 0 || !url[7])
+        return false;
+    return snprintf(out, PATH_BYTES, "%s/%s.%02u.db", url + 7, name,
+                    partition) < PATH_BYTES;
+}
