@@ -4,6 +4,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
 MAKEFLAGS += --no-builtin-rules
 
 # The one list of Debian packages: to build, to run, to test.
@@ -138,24 +141,28 @@ deps:
 
 $(OUT)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(if $(filter test/%,$<),-Itest/support) $(CFLAGS) \
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(if $(filter test/%,$<),-Itest/support) $(CFLAGS) \
 	    -MMD -MP -c -o $@ $<
 
 $(ARCHIVE): $(SHARED_OBJECTS)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $^
 
 define daemon_rule
 $(BIN)/ocean-$(1): $(call objects,$(1)) $(ARCHIVE)
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach d,$(DAEMONS),$(eval $(call daemon_rule,$(d))))
 
 $(BIN)/oceanctl: $(call objects,tool) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Unit tests: one program per file; those of a daemon get its objects, those of
 # tool/ everything but oceanctl.c.
@@ -164,7 +171,8 @@ define unit_rule
 $(OUT)/test/unit/$(1)/%: $(OUT)/obj/test/unit/$(1)/%.o $(2) \
 		$$(SUPPORT_OBJECTS) $(ARCHIVE)
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) -lcunit
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS) -lcunit
 endef
 $(foreach l,base xmpp cluster,$(eval $(call unit_rule,$(l),)))
 $(foreach d,$(DAEMONS),$(eval $(call unit_rule,$(d),$(call parts,$(d)))))
@@ -173,9 +181,12 @@ $(eval $(call unit_rule,tool,$(filter-out $(OUT)/obj/tool/oceanctl.o,\
 
 $(OUT)/test/%_probe: $(OUT)/obj/test/support/%_probe.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 probes: $(PROBES)
+
+.SECONDARY:
 
 unit: $(UNIT_TESTS)
 	@test/support/run-all $(UNIT_TESTS)
@@ -215,7 +226,8 @@ check-run:
 FUZZ_SECONDS ?= 60
 
 build/fuzz/fuzz_%: build/fuzz/obj/test/fuzz/fuzz_%.o build/fuzz/libocean.a
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 fuzzers: $(FUZZERS)
 

@@ -136,14 +136,23 @@ static void write_base64(struct buffer *out, struct slice bytes)
     gsasl_free(text);
 }
 
+static bool names_user(const char *authzid, const char *user)
+{
+    struct jid jid;
+    const char *error;
+
+    return jid_parse(slice_of(authzid), &jid, &error) &&
+           slice_equal(jid_full(&jid), slice_of(user));
+}
+
 /* RFC 6120 6.3.8; libgsasl repeats PLAIN's authcid when there is no authzid. */
 static bool acts_for_itself(const struct login *login)
 {
     const char *authzid = gsasl_property_fast(login->session, GSASL_AUTHZID);
     const char *authcid = gsasl_property_fast(login->session, GSASL_AUTHID);
 
-    return !authzid || !*authzid || !strcmp(authzid, login->user) ||
-           (authcid && !strcmp(authzid, authcid));
+    return !authzid || !*authzid || (authcid && !strcmp(authzid, authcid)) ||
+           names_user(authzid, login->user);
 }
 
 static void succeed(struct connection *connection, struct slice data)

@@ -30,9 +30,9 @@ enum option_flag {
 struct option {
     const char *name; /* lower_case in the file; --lower-case as argument */
     enum option_kind kind;
-    size_t offset;         /* of the value in the config struct */
-    const char *value;     /* default, in the syntax of the file; or NULL */
-    uint64_t min, max;     /* for the numeric kinds; 0, 0 = any */
+    size_t offset;     /* of the value in the config struct */
+    const char *value; /* default, in the syntax of the file; or NULL */
+    uint64_t min, max; /* for the numeric kinds; 0, 0 = any */
     const char *const *choices; /* NULL-terminated, for OPTION_CHOICE */
     unsigned flags;
     const char *help; /* one line, with the unit */

@@ -113,7 +113,7 @@ struct event {
     int64_t priority;
     bool is_available;
     bool is_interested;
-    bool is_first;         /* an initial presence, RFC 6121 4.2.1 */
+    bool is_first;          /* an initial presence, RFC 6121 4.2.1 */
     struct slice condition; /* error or reason, RFC name; absent: success */
     /* Lists of texts, see event_list_*. */
     struct slice contacts; /* jid, subscription, jid, subscription ... */
@@ -134,8 +134,8 @@ struct event {
     uint64_t count;
     bool has_more;
     /* Member. */
-    struct slice state;   /* starting, up, leaving */
-    struct slice shares;  /* a letter per partition: - s o, see member.h */
+    struct slice state;  /* starting, up, leaving */
+    struct slice shares; /* a letter per partition: - s o, see member.h */
     uint64_t partitions;
     struct slice version;
     struct slice address; /* of a client; of a listening frontend */
@@ -187,8 +187,7 @@ enum event_read event_batch_open(struct event_batch *batch, struct slice body,
 /* `raw_out` is the event's bytes, also when it is bad.  Strict about types,
  * sizes and required fields, lenient about unknown fields. */
 enum event_read event_batch_next(struct event_batch *batch,
-                                 struct event *event_out,
-                                 struct slice *raw_out,
+                                 struct event *event_out, struct slice *raw_out,
                                  const char **error_out);
 
 /* One event alone, as event_encode wrote it (a store keeps such bytes). */
@@ -198,6 +197,7 @@ bool event_decode(struct slice raw, struct event *event_out,
 /* Lists of texts as a field's raw value. */
 void event_list_write(struct buffer *out, const struct slice *items,
                       size_t count);
+
 /* Iterates; *cursor starts as the list and shrinks; false at the end. */
 struct event_list {
     struct slice rest;
@@ -211,6 +211,7 @@ bool event_list_next(struct event_list *list, struct slice *item_out);
  * "...", payload of stanzas shown only if `with_payload`. */
 void event_describe(struct buffer *out, const struct event *event,
                     bool with_payload);
+
 /* For tests and docs: iterate over the schema. */
 enum event_field_kind {
     EVENT_FIELD_TEXT,

@@ -15,12 +15,12 @@ enum member_state { MEMBER_STARTING, MEMBER_UP, MEMBER_LEAVING };
 struct member {
     char node[NAME_MAX_BYTES];
     uint64_t boot;
-    enum service_id service; /* SERVICE_NONE: a frontend or a tool */
+    enum service_id service;   /* SERVICE_NONE: a frontend or a tool */
     char kind[NAME_MAX_BYTES]; /* "frontend", "delivery" ... */
     enum member_state state;
     char shares[PARTITIONS_MAX + 1]; /* per partition: '-' not subscribed,
                                         's' subscribed, 'o' owner */
-    char *serves;   /* encoded list, or NULL */
+    char *serves;                    /* encoded list, or NULL */
     size_t serves_size;
     char address[NAME_MAX_BYTES];
     unsigned silent; /* own announcements since its last one */

@@ -22,7 +22,7 @@ struct output_item {
     enum service_id service; /* OUTPUT_SERVICE */
     unsigned partition;      /* OUTPUT_SERVICE */
     struct slice node;       /* OUTPUT_INBOX, OUTPUT_NODE */
-    unsigned phase; /* see output_barrier */
+    unsigned phase;          /* see output_barrier */
     bool is_durable;
     struct slice event; /* encoded */
 };

@@ -56,8 +56,7 @@ struct service_spec {
     void (*snapshot_begin)(void *state, struct slice node);
     void (*snapshot_session)(void *state, const struct event *session,
                              struct output *output);
-    void (*snapshot_end)(void *state, struct slice node,
-                         struct output *output);
+    void (*snapshot_end)(void *state, struct slice node, struct output *output);
     /* A frontend has been given up: its sessions are over. */
     void (*node_gone)(void *state, struct slice node, struct output *output);
     /* Handlers of the same AMQP message have run: send what was coalesced. */

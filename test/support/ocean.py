@@ -265,10 +265,10 @@ class Client:
     # Stream.
 
     def open(self, header=None):
+        self.start_reading()
         self.send(header or
                   "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' "
                   "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
-        self.start_reading()
         self.features = self.wait(lambda e: e.tag == STREAM + "features", "features")
 
     def start_reading(self):

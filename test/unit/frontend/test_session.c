@@ -1,0 +1,197 @@
+#include "fixture.h"
+
+static void test_repeats(void)
+{
+    struct session session = {.id = 1};
+
+    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 5, 10));
+    CU_ASSERT_TRUE(session_is_repeat(&session, 1, 5, 10));
+    CU_ASSERT_TRUE(session_is_repeat(&session, 1, 5, 9));
+    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 5, 11));
+    /* Another path or origin counts for itself. */
+    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 6, 10));
+    CU_ASSERT_FALSE(session_is_repeat(&session, 2, 5, 10));
+    CU_ASSERT_TRUE(session_is_repeat(&session, 2, 5, 10));
+    memory_free(&session.seen);
+}
+
+/* The one not used for longest makes room. */
+static void test_window(void)
+{
+    struct session session = {.id = 1};
+
+    for (uint64_t origin = 1; origin <= SESSION_SEEN_MAX; origin++)
+        CU_ASSERT_FALSE(session_is_repeat(&session, origin, 0, 7));
+    for (uint64_t origin = 1; origin <= SESSION_SEEN_MAX; origin++)
+        CU_ASSERT_TRUE(session_is_repeat(&session, origin, 0, 7));
+    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 0, 8));
+    CU_ASSERT_FALSE(session_is_repeat(&session, 100, 0, 7));
+    CU_ASSERT_TRUE(session_is_repeat(&session, 1, 0, 8));
+    CU_ASSERT_TRUE(session_is_repeat(&session, 3, 0, 7));
+    CU_ASSERT_FALSE(session_is_repeat(&session, 2, 0, 7)); /* forgotten */
+    memory_free(&session.seen);
+}
+
+static void test_last_presence(void)
+{
+    struct session session = {.id = 1};
+    struct event presence, recalled;
+
+    event_init(&presence, EVENT_SESSION_PRESENCE);
+    presence.priority = -5;
+    presence.lang = SLICE("eo");
+    presence.payload = SLICE("<show>away</show>");
+    session_note_presence(&session, &presence);
+    CU_ASSERT_TRUE(session.is_available);
+    CU_ASSERT_EQUAL(session.priority, -5);
+    event_init(&recalled, EVENT_SNAPSHOT_SESSION);
+    session_recall_presence(&session, &recalled);
+    ASSERT_SLICE(recalled.lang, "eo");
+    ASSERT_SLICE(recalled.payload, "<show>away</show>");
+    CU_ASSERT_FALSE(slice_is_set(recalled.extra));
+
+    presence.subtype = SLICE("unavailable");
+    session_note_presence(&session, &presence);
+    CU_ASSERT_FALSE(session.is_available);
+    CU_ASSERT_TRUE(session.was_available);
+    event_init(&recalled, EVENT_SNAPSHOT_SESSION);
+    session_recall_presence(&session, &recalled);
+    CU_ASSERT_FALSE(slice_is_set(recalled.payload));
+    CU_ASSERT_PTR_NULL(session.presence);
+}
+
+static void test_directed_limit(void)
+{
+    struct session session = {.id = 1};
+    char jid[32];
+
+    for (int i = 0; i < SESSION_DIRECTED_MAX; i++) {
+        snprintf(jid, sizeof(jid), "u%d@localhost", i);
+        CU_ASSERT_TRUE(session_note_directed(&session, slice_of(jid), true));
+    }
+    CU_ASSERT_FALSE(session_note_directed(&session, SLICE("more@x"), true));
+    CU_ASSERT_TRUE(
+        session_note_directed(&session, SLICE("u5@localhost"), true));
+    CU_ASSERT_TRUE(
+        session_note_directed(&session, SLICE("u5@localhost"), false));
+    CU_ASSERT_TRUE(session_note_directed(&session, SLICE("more@x"), true));
+    map_destroy(&session.directed);
+}
+
+/* Binding. */
+
+static void test_bind(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_open(&client);
+    client_authenticate(&client);
+    client_ask_bind(&client, "B&#xfc;ro");
+    answer_bind(&client, NULL);
+    EXPECT_TEXT(&client,
+                "<iq type='result' id='b'><bind xmlns='" NS_BIND
+                "'><jid>alice@localhost/B\xc3\xbcro</jid></bind></iq>");
+    CU_ASSERT_PTR_NOT_NULL(client_session(&client));
+    client_send(&client,
+                "<iq type='set' id='c'><bind xmlns='" NS_BIND "'/></iq>");
+    EXPECT_TEXT(&client, "<not-allowed ");
+    client_close(&client);
+    fixture_close();
+}
+
+static void test_bind_without_resource(void)
+{
+    struct client client;
+    const char *exchange;
+    const struct event *ask;
+
+    fixture_open(fixture_plain);
+    client_open(&client);
+    client_authenticate(&client);
+    client_send(&client, HEADER "<iq type='set' id='b'><bind xmlns='" NS_BIND
+                                "'/></iq>");
+    ask = next_published(&exchange);
+    CU_ASSERT_EQUAL_FATAL(ask->type, EVENT_SESSION_BIND);
+    CU_ASSERT_EQUAL(ask->resource.size, 16);
+    client_close(&client);
+    fixture_close();
+}
+
+static void test_bind_refused(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_open(&client);
+    client_authenticate(&client);
+    client_ask_bind(&client, "desk");
+    answer_bind(&client, "resource-constraint");
+    EXPECT_TEXT(&client, "<iq type='error' id='b'><error type='wait'>"
+                         "<resource-constraint ");
+    CU_ASSERT_PTR_NULL(client_session(&client));
+    EXPECT_NOTHING_PUBLISHED();
+    client_send(&client, "<iq type='set' id='d'><bind xmlns='" NS_BIND
+                         "'><resource>other</resource></bind></iq>");
+    answer_bind(&client, NULL);
+    EXPECT_TEXT(&client, "<jid>alice@localhost/other</jid>");
+    client_close(&client);
+    fixture_close();
+}
+
+static void test_bind_not_answered(void)
+{
+    struct client client;
+    struct connection *connection;
+
+    fixture_open(fixture_plain);
+    client_open(&client);
+    client_authenticate(&client);
+    client_ask_bind(&client, "desk");
+    connection = TAILQ_FIRST(&frontend->connections);
+    stream_tick(connection, connection->answer_deadline_ms);
+    EXPECT_TEXT(&client, "<resource-constraint xmlns='" NS_STANZA_ERRORS
+                         "'/></error></iq>");
+    answer_bind(&client, NULL); /* too late: the session is given back */
+    EXPECT_LINE("delivery session.close <alice@localhost/desk");
+    EXPECT_LINE("delivery session.close <alice@localhost/desk");
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    client_close(&client);
+    fixture_close();
+}
+
+static void test_kick(void)
+{
+    struct client client;
+    struct event kick;
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk");
+    event_init(&kick, EVENT_SESSION_KICK);
+    kick.origin = 9;
+    kick.session = client.session;
+    kick.condition = SLICE("conflict");
+    send_event(inbox_queue_, &kick);
+    EXPECT_TEXT(&client, "<stream:error><conflict xmlns='" NS_STREAM_ERRORS
+                         "'/></stream:error></stream:stream>");
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
+static const struct unit_case cases[] = {
+    {"repeats", test_repeats},
+    {"window of repeats", test_window},
+    {"last presence", test_last_presence},
+    {"directed presence limit", test_directed_limit},
+    {"bind", test_bind},
+    {"bind without resource", test_bind_without_resource},
+    {"bind refused", test_bind_refused},
+    {"bind not answered", test_bind_not_answered},
+    {"kick", test_kick},
+};
+
+int main(void)
+{
+    return unit_run("session", cases, ARRAY_SIZE(cases));
+}
