@@ -261,8 +261,8 @@ lint-cppcheck:
 	    -D_GNU_SOURCE -Ishared $(ALL_SOURCES)
 
 lint-tidy:
-	@printf '%s\n' $(ALL_SOURCES) | xargs -P2 -n8 clang-tidy --quiet \
-	    --warnings-as-errors='*' -- $(CPPFLAGS) 2>/dev/null
+	@printf '%s\n' $(ALL_SOURCES) | xargs -P2 -n4 sh -c 'clang-tidy --quiet \
+	    --warnings-as-errors="*" "$$@" -- $(CPPFLAGS) 2>/dev/null' lint-tidy
 
 format:
 	clang-format -i $(ALL_CODE)

@@ -118,7 +118,8 @@ class Cluster:
         self.launcher("down", ok=False)
         sanitizer = self.grep_logs("AddressSanitizer", "runtime error", "LeakSanitizer")
         crashed = self.grep_logs(" bug: ")
-        shutil.rmtree(self.run_dir, ignore_errors=True)
+        if not os.environ.get("OCEAN_KEEP"):
+            shutil.rmtree(self.run_dir, ignore_errors=True)
         if not kind and (sanitizer or crashed):
             raise Failure("\n".join(sanitizer + crashed))
 
