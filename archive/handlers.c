@@ -5,11 +5,14 @@
 
 enum { NAMES_PER_LIST = 500 };
 
-/* Every handler begins here: only the owner of the latest epoch writes. */
+/* Every handler begins here, and once per transaction it is meant: only the
+ * owner of the latest epoch writes. */
 static void fence(struct archive *archive, const struct output *output)
 {
-    if (!archive->is_fenced)
-        store_fence(archive->store, output->epoch);
+    if (archive->is_fenced)
+        return;
+    store_fence(archive->store, output->epoch);
+    store_purge(archive->store);
     archive->is_fenced = true;
 }
 
@@ -52,15 +55,6 @@ static void bounce(const struct event *event, struct output *output)
     buffer_deinit(&payload);
 }
 
-static void keep(struct archive *archive, const struct event *event)
-{
-    struct buffer encoded = BUFFER_EMPTY;
-
-    event_encode(&encoded, event);
-    store_put(archive->store, event->to, buffer_slice(&encoded));
-    buffer_deinit(&encoded);
-}
-
 static enum handled on_archive_store(void *state, const struct event *event,
                                      struct output *output,
                                      const char **reason_out)
@@ -75,12 +69,12 @@ static enum handled on_archive_store(void *state, const struct event *event,
         return HANDLED;
     }
     store_set_mark(archive->store, event->to, event->mark);
-    if (store_is_repeat(archive->store, event))
+    if (store_knows(archive->store, event))
         return HANDLED;
     if (limit && store_count(archive->store, event->to) >= limit)
         bounce(event, output);
     else
-        keep(archive, event);
+        store_put(archive->store, event);
     return HANDLED;
 }
 

@@ -26,12 +26,15 @@ void store_add_account(struct store *store, struct slice user);
 void store_remove_account(struct store *store, struct slice user);
 bool store_has_account(struct store *store, struct slice user);
 
-/* True: exactly this event was stored before (output.h, paths). */
-bool store_is_repeat(struct store *store, const struct event *event);
+/* True: exactly this event was put for that user in the last two hours, even
+ * if it has been delivered and deleted since. */
+bool store_knows(struct store *store, const struct event *event);
+/* Forgets older ones, some at a time. */
+void store_purge(struct store *store);
 
 uint64_t store_count(struct store *store, struct slice user);
-/* Rows count up in the order of storing. */
-void store_put(struct store *store, struct slice user, struct slice event);
+/* For event->to.  Rows count up in the order of storing. */
+void store_put(struct store *store, const struct event *event);
 void store_delete_until(struct store *store, struct slice user, uint64_t row);
 
 /* The oldest first; false ends.  Event bytes live until the next call. */

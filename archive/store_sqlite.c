@@ -1,8 +1,13 @@
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/sqlite.h"
 #include "store.h"
 
-enum { PATH_BYTES = 4096 };
+enum {
+    PATH_BYTES = 4096,
+    SEEN_SECONDS = 2 * 60 * 60,
+    PURGED_PER_TRANSACTION = 5000,
+};
 
 enum statement {
     FENCE,
@@ -12,6 +17,7 @@ enum statement {
     HAS_ACCOUNT,
     SEEN,
     SET_SEEN,
+    PURGE_SEEN,
     COUNT,
     PUT,
     DELETE_UNTIL,
@@ -30,8 +36,9 @@ static const char *const migrations[] = {
     "CREATE TABLE message (row INTEGER PRIMARY KEY AUTOINCREMENT,"
     " user TEXT NOT NULL, event BLOB NOT NULL);"
     "CREATE INDEX message_user ON message (user, row);"
-    "CREATE TABLE seen (origin INTEGER NOT NULL, path INTEGER NOT NULL,"
-    " sequence INTEGER NOT NULL, PRIMARY KEY (origin, path)) WITHOUT ROWID;"
+    "CREATE TABLE seen (row INTEGER PRIMARY KEY, origin INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL,"
+    " UNIQUE (origin, sequence, user));"
     "CREATE TABLE inbox (node TEXT PRIMARY KEY) WITHOUT ROWID;",
 };
 
@@ -124,27 +131,41 @@ bool store_has_account(struct store *store, struct slice user)
                                        user)) != 0;
 }
 
-bool store_is_repeat(struct store *store, const struct event *event)
+bool store_knows(struct store *store, const struct event *event)
 {
-    sqlite3_stmt *seen = sqlite_statement(
-        &store->sqlite, SEEN,
-        "SELECT sequence FROM seen WHERE origin = ?1 AND path = ?2");
-    bool is_repeat;
+    sqlite3_stmt *seen = with_text(
+        store, SEEN,
+        "SELECT 1 FROM seen WHERE user = ?1 AND origin = ?2 AND sequence = ?3",
+        event->to);
 
-    sqlite_bind_u64(seen, 1, event->origin);
-    sqlite_bind_u64(seen, 2, event->path);
-    is_repeat = sqlite_step(&store->sqlite, seen) &&
-                sqlite_column_u64(seen, 0) >= event->sequence;
-    sqlite3_reset(seen);
-    if (is_repeat)
-        return true;
-    seen = sqlite_statement(&store->sqlite, SET_SEEN,
-                            "INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3)");
-    sqlite_bind_u64(seen, 1, event->origin);
-    sqlite_bind_u64(seen, 2, event->path);
+    sqlite_bind_u64(seen, 2, event->origin);
     sqlite_bind_u64(seen, 3, event->sequence);
+    return one_number(store, seen) != 0;
+}
+
+static void note(struct store *store, const struct event *event)
+{
+    sqlite3_stmt *seen = with_text(
+        store, SET_SEEN,
+        "INSERT INTO seen (user, origin, sequence, at) VALUES (?1, ?2, ?3, ?4)",
+        event->to);
+
+    sqlite_bind_u64(seen, 2, event->origin);
+    sqlite_bind_u64(seen, 3, event->sequence);
+    sqlite_bind_u64(seen, 4, clock_unix_ms() / 1000);
     sqlite_run(&store->sqlite, seen);
-    return false;
+}
+
+void store_purge(struct store *store)
+{
+    sqlite3_stmt *purge = sqlite_statement(
+        &store->sqlite, PURGE_SEEN,
+        "DELETE FROM seen WHERE row IN (SELECT row FROM"
+        " (SELECT row, at FROM seen ORDER BY row LIMIT ?1) WHERE at < ?2)");
+
+    sqlite_bind_u64(purge, 1, PURGED_PER_TRANSACTION);
+    sqlite_bind_u64(purge, 2, clock_unix_ms() / 1000 - SEEN_SECONDS);
+    sqlite_run(&store->sqlite, purge);
 }
 
 uint64_t store_count(struct store *store, struct slice user)
@@ -154,13 +175,18 @@ uint64_t store_count(struct store *store, struct slice user)
                          "SELECT count(*) FROM message WHERE user = ?1", user));
 }
 
-void store_put(struct store *store, struct slice user, struct slice event)
+void store_put(struct store *store, const struct event *event)
 {
+    struct buffer encoded = BUFFER_EMPTY;
     sqlite3_stmt *put = with_text(
-        store, PUT, "INSERT INTO message (user, event) VALUES (?1, ?2)", user);
+        store, PUT, "INSERT INTO message (user, event) VALUES (?1, ?2)",
+        event->to);
 
-    sqlite_bind_bytes(put, 2, event);
+    event_encode(&encoded, event);
+    sqlite_bind_bytes(put, 2, buffer_slice(&encoded));
     sqlite_run(&store->sqlite, put);
+    buffer_deinit(&encoded);
+    note(store, event);
 }
 
 void store_delete_until(struct store *store, struct slice user, uint64_t row)

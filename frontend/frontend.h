@@ -129,10 +129,10 @@ void listener_stop(struct frontend *frontend);
 
 /* snapshot.c */
 void snapshot_asked(struct frontend *frontend, const struct event *ask);
-void snapshot_step(void *frontend);
+void snapshot_step(void *argument);
 void snapshots_drop(struct frontend *frontend);
 
 /* drain.c */
-void drain_begin(void *frontend);
+void drain_begin(void *argument);
 
 #endif

@@ -19,6 +19,6 @@ bool keys_check(struct frontend *frontend, uint64_t request,
                 struct slice password, const struct event *event,
                 keys_checked_fn checked) WARN_UNUSED;
 /* For worker_pool_destroy. */
-void keys_discard(void *job);
+void keys_discard(void *argument);
 
 #endif

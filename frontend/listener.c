@@ -74,7 +74,7 @@ NO_RETURN static void fail_listening(const struct frontend *frontend)
 
 void listener_open(struct frontend *frontend)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = parse_address(&frontend->config, &address);
     int on = 1;
 
@@ -109,7 +109,7 @@ static void format_address(const struct sockaddr_storage *storage, char *out,
 
 static bool accept_one(struct frontend *frontend)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof(address);
     char text[INET6_ADDRSTRLEN + 16];
     int on = 1;

@@ -5,19 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "seen.h"
 #include "xmpp/jid.h"
-
-struct seen_path {
-    uint64_t origin, path, sequence;
-    uint32_t used; /* turn of last use */
-};
-
-struct seen {
-    uint32_t turn;
-    uint32_t count;
-    uint32_t room;
-    struct seen_path paths[];
-};
 
 static struct slice id_key(const uint64_t *id)
 {
@@ -54,7 +43,7 @@ void session_destroy(struct session **session_at)
         return;
     map_remove(session->connection->frontend->sessions, id_key(&session->id));
     map_destroy(&session->directed);
-    memory_free(&session->seen);
+    seen_destroy(&session->seen);
     memory_free(&session->presence);
     memory_free(&session->full);
     memory_free(session_at);
@@ -137,69 +126,6 @@ bool session_note_directed(struct session *session, struct slice to,
         return false;
     map_put(session->directed, to, session);
     return true;
-}
-
-/* Dedupe. */
-
-static struct seen_path *seen_find(struct seen *seen, uint64_t origin,
-                                   uint64_t path)
-{
-    for (uint32_t i = 0; i < seen->count; i++) {
-        if (seen->paths[i].origin == origin && seen->paths[i].path == path)
-            return &seen->paths[i];
-    }
-    return NULL;
-}
-
-static void seen_grow(struct session *session)
-{
-    uint32_t room = session->seen ? 2 * session->seen->room : 2;
-    uint32_t count = session->seen ? session->seen->count : 0;
-
-    session->seen = memory_resize(
-        session->seen, sizeof(struct seen) + room * sizeof(struct seen_path));
-    session->seen->room = room;
-    session->seen->count = count;
-    if (!count)
-        session->seen->turn = 0;
-}
-
-/* A free place, or that of the path not used for longest. */
-static struct seen_path *seen_add(struct session *session)
-{
-    struct seen *seen = session->seen;
-    struct seen_path *oldest;
-
-    if (!seen || (seen->count == seen->room && seen->room < SESSION_SEEN_MAX)) {
-        seen_grow(session);
-        seen = session->seen;
-    }
-    if (seen->count < seen->room)
-        return &seen->paths[seen->count++];
-    oldest = &seen->paths[0];
-    for (uint32_t i = 1; i < seen->count; i++) {
-        if (seen->paths[i].used < oldest->used)
-            oldest = &seen->paths[i];
-    }
-    return oldest;
-}
-
-bool session_is_repeat(struct session *session, uint64_t origin, uint64_t path,
-                       uint64_t sequence)
-{
-    struct seen_path *last =
-        session->seen ? seen_find(session->seen, origin, path) : NULL;
-
-    if (last && sequence <= last->sequence)
-        return true;
-    if (!last) {
-        last = seen_add(session);
-        last->origin = origin;
-        last->path = path;
-    }
-    last->sequence = sequence;
-    last->used = ++session->seen->turn;
-    return false;
 }
 
 /* The end. */

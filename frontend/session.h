@@ -7,7 +7,7 @@
 
 #include "connection.h"
 
-enum { SESSION_DIRECTED_MAX = 1000, SESSION_SEEN_MAX = 32 };
+enum { SESSION_DIRECTED_MAX = 1000 };
 
 struct seen;
 
@@ -31,7 +31,7 @@ struct session {
     uint64_t since;                 /* Unix ms */
     struct last_presence *presence; /* NULL: none, or unavailable */
     struct map *directed;           /* JIDs, or NULL */
-    struct seen *seen;              /* dedupe window, allocated on first use */
+    struct seen *seen;              /* see seen.h; NULL: nothing yet */
 };
 
 /* With a random id; in frontend->sessions from now on. */
@@ -53,11 +53,6 @@ bool session_note_directed(struct session *session, struct slice to,
 /* Sends it, with the payload of `unavailable` (may be NULL). */
 void session_end_directed(struct session *session,
                           const struct event *unavailable);
-
-/* True: exactly this event came before (output.h: for one (origin, path)
- * sequences rise). */
-bool session_is_repeat(struct session *session, uint64_t origin, uint64_t path,
-                       uint64_t sequence);
 
 /* Fields that every event of a session carries. */
 void session_event_init(struct event *event, enum event_type type,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "seen.h"
 #include "session.h"
 #include "stream.h"
 #include "xmpp/jid.h"
@@ -104,8 +105,7 @@ static void deliver(struct frontend *frontend, const struct event *event)
     if (!session || !session->is_bound)
         give_back(frontend, event);
     else if (event->kind == STANZA_PRESENCE ||
-             !session_is_repeat(session, event->origin, event->path,
-                                event->sequence))
+             !seen_is_repeat(&session->seen, event))
         write_stanza(session, event);
 }
 

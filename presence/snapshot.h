@@ -13,7 +13,7 @@ enum { SNAPSHOT_RACE_MS = 2000 };
 
 /* Hooks of service.h; `state` is a struct presence. */
 void snapshot_begin(void *state, struct slice node);
-void snapshot_session(void *state, const struct event *session,
+void snapshot_session(void *state, const struct event *report,
                       struct output *output);
 void snapshot_end(void *state, struct slice node, struct output *output);
 void snapshot_node_gone(void *state, struct slice node, struct output *output);

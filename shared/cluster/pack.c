@@ -87,7 +87,7 @@ static bool take_long(struct slice *rest, unsigned lead,
     case 0xc7:
     case 0xc8:
     case 0xc9:
-        return take_sized(rest, PACK_OTHER, (size_t)1 << (lead - 0xc7), 1,
+        return take_sized(rest, PACK_OTHER, (size_t)1 << ((lead - 0xc7) & 3), 1,
                           token);
     case 0xca:
     case 0xcb:
@@ -107,12 +107,12 @@ static bool take_long(struct slice *rest, unsigned lead,
     case 0xd6:
     case 0xd7:
     case 0xd8:
-        return take_bytes(rest, PACK_OTHER, ((size_t)1 << (lead - 0xd4)) + 1,
+        return take_bytes(rest, PACK_OTHER, ((size_t)1 << ((lead - 0xd4) & 7)) + 1,
                           token);
     case 0xd9:
     case 0xda:
     case 0xdb:
-        return take_sized(rest, PACK_TEXT, (size_t)1 << (lead - 0xd9), 0,
+        return take_sized(rest, PACK_TEXT, (size_t)1 << ((lead - 0xd9) & 3), 0,
                           token);
     case 0xdc:
     case 0xdd:

@@ -115,11 +115,9 @@ static enum stream_error check_declaration(struct slice text)
     while (tag_next_attribute(&text, &attribute)) {
         if (slice_is(attribute.name, "version"))
             has_version = slice_is(attribute.value, "1.0");
-        else if (!has_version)
-            return STREAM_ERROR_NOT_WELL_FORMED;
-        else if (slice_is(attribute.name, "standalone"))
+        else if (has_version && slice_is(attribute.name, "standalone"))
             continue;
-        else if (!slice_is(attribute.name, "encoding"))
+        else if (!has_version || !slice_is(attribute.name, "encoding"))
             return STREAM_ERROR_NOT_WELL_FORMED;
         else if (attribute.value.size != strlen("UTF-8") ||
                  strncasecmp(attribute.value.data, "UTF-8",

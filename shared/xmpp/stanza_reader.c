@@ -171,6 +171,7 @@ static void begin_root(struct stanza_parser *parser, const xmlChar *name,
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libxml2 says so */
 static void on_element_begin(void *user_data, const xmlChar *name,
                              const xmlChar *prefix, const xmlChar *ns,
                              int namespace_count, const xmlChar **namespaces,

@@ -84,6 +84,7 @@ static void add_element(struct builder *builder, struct xml_element *element)
     parent->next_child = &element->next;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): libxml2 says so */
 static void on_element_begin(void *user_data, const xmlChar *name,
                              const xmlChar *prefix, const xmlChar *ns,
                              int namespace_count, const xmlChar **namespaces,

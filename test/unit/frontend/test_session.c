@@ -1,37 +1,5 @@
 #include "fixture.h"
 
-static void test_repeats(void)
-{
-    struct session session = {.id = 1};
-
-    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 5, 10));
-    CU_ASSERT_TRUE(session_is_repeat(&session, 1, 5, 10));
-    CU_ASSERT_TRUE(session_is_repeat(&session, 1, 5, 9));
-    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 5, 11));
-    /* Another path or origin counts for itself. */
-    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 6, 10));
-    CU_ASSERT_FALSE(session_is_repeat(&session, 2, 5, 10));
-    CU_ASSERT_TRUE(session_is_repeat(&session, 2, 5, 10));
-    memory_free(&session.seen);
-}
-
-/* The one not used for longest makes room. */
-static void test_window(void)
-{
-    struct session session = {.id = 1};
-
-    for (uint64_t origin = 1; origin <= SESSION_SEEN_MAX; origin++)
-        CU_ASSERT_FALSE(session_is_repeat(&session, origin, 0, 7));
-    for (uint64_t origin = 1; origin <= SESSION_SEEN_MAX; origin++)
-        CU_ASSERT_TRUE(session_is_repeat(&session, origin, 0, 7));
-    CU_ASSERT_FALSE(session_is_repeat(&session, 1, 0, 8));
-    CU_ASSERT_FALSE(session_is_repeat(&session, 100, 0, 7));
-    CU_ASSERT_TRUE(session_is_repeat(&session, 1, 0, 8));
-    CU_ASSERT_TRUE(session_is_repeat(&session, 3, 0, 7));
-    CU_ASSERT_FALSE(session_is_repeat(&session, 2, 0, 7)); /* forgotten */
-    memory_free(&session.seen);
-}
-
 static void test_last_presence(void)
 {
     struct session session = {.id = 1};
@@ -180,8 +148,6 @@ static void test_kick(void)
 }
 
 static const struct unit_case cases[] = {
-    {"repeats", test_repeats},
-    {"window of repeats", test_window},
     {"last presence", test_last_presence},
     {"directed presence limit", test_directed_limit},
     {"bind", test_bind},
