@@ -258,7 +258,10 @@ lint-cppcheck:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 	    --inline-suppr --suppress=missingIncludeSystem \
 	    --suppress=normalCheckLevelMaxBranches --error-exitcode=1 \
-	    -D_GNU_SOURCE -Ishared $(ALL_SOURCES)
+	    -D_GNU_SOURCE '-DTAILQ_FOREACH(a,b,c)=for(a=(b)->tqh_first;a;a=(a)->c.tqe_next)' \
+	    '-DTAILQ_HEAD(a,b)=struct a {struct b *tqh_first, **tqh_last;}' \
+	    '-DTAILQ_ENTRY(a)=struct {struct a *tqe_next, **tqe_prev;}' \
+	    -Ishared $(ALL_SOURCES)
 
 lint-tidy:
 	@printf '%s\n' $(ALL_SOURCES) | xargs -P2 -n4 sh -c 'clang-tidy --quiet \

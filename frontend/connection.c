@@ -40,6 +40,17 @@ struct connection *connection_create(struct frontend *frontend, int fd,
     return connection;
 }
 
+static void free_texts(struct connection *connection)
+{
+    buffer_deinit(&connection->input);
+    buffer_deinit(&connection->output);
+    memory_free(&connection->address);
+    memory_free(&connection->user);
+    memory_free(&connection->declarations);
+    memory_free(&connection->lang);
+    memory_free(&connection->bind_id);
+}
+
 static void connection_free(struct connection *connection)
 {
     struct frontend *frontend = connection->frontend;
@@ -53,13 +64,7 @@ static void connection_free(struct connection *connection)
     watch_destroy(&connection->watch);
     tls_destroy(&connection->tls);
     close(connection->fd);
-    buffer_deinit(&connection->input);
-    buffer_deinit(&connection->output);
-    memory_free(&connection->address);
-    memory_free(&connection->user);
-    memory_free(&connection->declarations);
-    memory_free(&connection->lang);
-    memory_free(&connection->bind_id);
+    free_texts(connection);
     frontend->connection_count--;
     memory_free(&connection);
     listener_start(frontend);

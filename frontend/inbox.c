@@ -25,7 +25,7 @@ struct pending {
 
 struct inbox {
     struct frontend *frontend;
-    LIST_HEAD(, pending) pending;
+    LIST_HEAD(pending_list, pending) pending;
     struct bus_subscription *subscription;
     char queue[NAME_MAX_BYTES];
     enum inbox_state state;

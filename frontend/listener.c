@@ -74,7 +74,7 @@ NO_RETURN static void fail_listening(const struct frontend *frontend)
 
 void listener_open(struct frontend *frontend)
 {
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    struct sockaddr_storage address;
     socklen_t size = parse_address(&frontend->config, &address);
     int on = 1;
 
@@ -109,12 +109,15 @@ static void format_address(const struct sockaddr_storage *storage, char *out,
 
 static bool accept_one(struct frontend *frontend)
 {
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    struct sockaddr_storage address;
     socklen_t size = sizeof(address);
     char text[INET6_ADDRSTRLEN + 16];
     int on = 1;
-    int fd = accept4(frontend->listener, (void *)&address, &size,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd;
+
+    memset(&address, 0, sizeof(address));
+    fd = accept4(frontend->listener, (void *)&address, &size,
+                 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)

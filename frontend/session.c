@@ -79,7 +79,7 @@ void session_note_presence(struct session *session, const struct event *event)
 
     session->is_available = !slice_is(event->subtype, "unavailable");
     session->was_available |= session->is_available;
-    session->priority = (int8_t)event->priority;
+    session->priority = (int16_t)event->priority;
     memory_free(&session->presence);
     if (!session->is_available)
         return;

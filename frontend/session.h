@@ -23,7 +23,7 @@ struct session {
     char *full; /* JID */
     uint16_t bare_size;
     uint16_t full_size;
-    int8_t priority;
+    int16_t priority;
     bool is_bound;
     bool is_available;
     bool is_interested;

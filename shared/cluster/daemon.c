@@ -60,7 +60,7 @@ static struct slice serves_encode(const struct daemon *daemon,
 
     if (!daemon->spec->serves)
         return SLICE_NONE;
-    while (daemon->spec->serves[count] && count < ARRAY_SIZE(items)) {
+    while (count < ARRAY_SIZE(items) && daemon->spec->serves[count]) {
         items[count] = slice_of(daemon->spec->serves[count]);
         count++;
     }

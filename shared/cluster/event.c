@@ -191,27 +191,33 @@ static void pack_text(msgpack_packer *packer, struct slice text)
     msgpack_pack_str_body(packer, text.data, text.size);
 }
 
+/* Lists are encoded already. */
+static void pack_slice(msgpack_packer *packer, enum event_field_kind kind,
+                       struct slice value)
+{
+    BUG_ON(!value.data);
+    if (kind == EVENT_FIELD_TEXT) {
+        pack_text(packer, value);
+    } else if (kind == EVENT_FIELD_BYTES) {
+        msgpack_pack_bin(packer, value.size);
+        msgpack_pack_bin_body(packer, value.data, value.size);
+    } else {
+        write_bytes(packer->data, value.data, value.size);
+    }
+}
+
 static void pack_field(msgpack_packer *packer, const struct event *event,
                        size_t index)
 {
     const struct event_field *field = &event_field_table[index];
     const void *value = (const char *)event + field->offset;
-    const struct slice *slice = value;
 
     pack_text(packer, slice_of(field->name));
     switch (field->kind) {
     case EVENT_FIELD_TEXT:
-        BUG_ON(!slice->data);
-        pack_text(packer, *slice);
-        break;
     case EVENT_FIELD_BYTES:
-        BUG_ON(!slice->data);
-        msgpack_pack_bin(packer, slice->size);
-        msgpack_pack_bin_body(packer, slice->data, slice->size);
-        break;
-    case EVENT_FIELD_LIST: /* encoded already */
-        BUG_ON(!slice->data);
-        write_bytes(packer->data, slice->data, slice->size);
+    case EVENT_FIELD_LIST:
+        pack_slice(packer, field->kind, *(const struct slice *)value);
         break;
     case EVENT_FIELD_NUMBER:
         msgpack_pack_uint64(packer, *(const uint64_t *)value);

@@ -107,8 +107,8 @@ static bool take_long(struct slice *rest, unsigned lead,
     case 0xd6:
     case 0xd7:
     case 0xd8:
-        return take_bytes(rest, PACK_OTHER, ((size_t)1 << ((lead - 0xd4) & 7)) + 1,
-                          token);
+        return take_bytes(rest, PACK_OTHER,
+                          ((size_t)1 << ((lead - 0xd4) & 7)) + 1, token);
     case 0xd9:
     case 0xda:
     case 0xdb:
