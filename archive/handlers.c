@@ -71,7 +71,8 @@ static enum handled on_archive_store(void *state, const struct event *event,
     store_set_mark(archive->store, event->to, event->mark);
     if (store_knows(archive->store, event))
         return HANDLED;
-    if (limit && store_count(archive->store, event->to) >= limit)
+    if (limit && !event->session &&
+        store_count(archive->store, event->to) >= limit)
         bounce(event, output);
     else
         store_put(archive->store, event);

@@ -69,17 +69,19 @@ static void deliver(const struct event *stanza, const struct session *session,
 }
 
 /* Chat states are for those who are there (XEP-0160), but they do not
- * overtake what is being replayed. */
+ * overtake what is being replayed.  With the session it is being replayed to:
+ * the user is there, limits for absent ones do not count. */
 static void store(struct delivery *delivery, struct user *user,
                   const struct event *stanza, struct output *output)
 {
+    bool is_replaying = user && replay_is_under_way(user);
     struct event event;
 
-    if (!stanza->is_durable && !(user && replay_is_under_way(user)))
+    if (!stanza->is_durable && !is_replaying)
         return;
     event_copy_as(&event, EVENT_ARCHIVE_STORE, stanza);
     event.to = jid_text_bare(stanza->to);
-    event.session = 0;
+    event.session = is_replaying ? user->replay.session : 0;
     event.node = SLICE_NONE;
     event.condition = SLICE_NONE;
     if (!event.stamp)

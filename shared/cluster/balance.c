@@ -21,8 +21,6 @@ static void rank(struct service *service, unsigned partition,
     ranking_out->count = members_rank(members, service->spec->service,
                                       partition, ranking_out->ranked, RANKED);
     for (size_t i = 0; i < ranking_out->count; i++) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): ranked are set
-         */
         const struct member *member = ranking_out->ranked[i];
 
         if (member && member->is_self)
