@@ -60,7 +60,8 @@ void stanza_write_error(struct buffer *out, const char *condition)
 {
     size_t i = 0;
 
-    while (i < ARRAY_SIZE(errors) && strcmp(errors[i].condition, condition) != 0)
+    while (i < ARRAY_SIZE(errors) &&
+           strcmp(errors[i].condition, condition) != 0)
         i++;
     BUG_ON(i == ARRAY_SIZE(errors));
     buffer_appendf(
