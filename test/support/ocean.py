@@ -115,13 +115,27 @@ class Cluster:
             client.drop()
         if kind:
             self.show_logs()
-        self.launcher("down", ok=False)
+        self.down()
         sanitizer = self.grep_logs("AddressSanitizer", "runtime error", "LeakSanitizer")
         crashed = self.grep_logs(" bug: ")
         if not os.environ.get("OCEAN_KEEP"):
             shutil.rmtree(self.run_dir, ignore_errors=True)
         if not kind and (sanitizer or crashed):
             raise Failure("\n".join(sanitizer + crashed))
+
+    def down(self):
+        """The daemons orderly; the broker, which takes its time, at once."""
+        names = [n for n in os.listdir(os.path.join(self.run_dir, "pid"))
+                 if not n.startswith("rabbitmq")]
+        pids = [self.pid(n) for n in names]
+        for pid in filter(is_running, pids):
+            os.kill(pid, signal.SIGTERM)
+        try:
+            wait_until(lambda: not any(map(is_running, pids)), "all are stopped", 15)
+            self.kill_broker()
+        except (Failure, OSError):
+            pass  # what the launcher finds it kills, and says so
+        self.launcher("down", ok=False)
 
     def logs(self):
         folder = os.path.join(self.run_dir, "log")
