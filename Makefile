@@ -20,7 +20,7 @@ PACKAGES := build-essential pkg-config \
 LIBRARIES := librabbitmq libevent_core libevent_pthreads libgsasl libidn \
 	msgpack libconfig jansson libxxhash sqlite3 libxml-2.0 openssl
 
-# build/<variant>/: release (default), debug, asan, fuzz
+# build/<variant>/: release (default), debug, asan, tsan, fuzz
 VARIANT ?= release
 OUT := build/$(VARIANT)
 BIN := $(if $(filter release,$(VARIANT)),build/bin,$(OUT)/bin)
@@ -57,6 +57,7 @@ FLAGS_release := -O2 -g $(HARDENING)
 FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
+FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all
 

@@ -3,8 +3,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-enum { NAMES_PER_LIST = 500 };
-
 /* Every handler begins here, and once per transaction it is meant: only the
  * owner of the latest epoch writes. */
 static void fence(struct archive *archive, const struct output *output)
@@ -134,6 +132,33 @@ static enum handled on_archive_replay(void *state, const struct event *event,
     return HANDLED;
 }
 
+static enum handled on_archive_pending_ask(void *state,
+                                           const struct event *event,
+                                           struct output *output,
+                                           const char **reason_out)
+{
+    struct archive *archive = state;
+    struct buffer names = BUFFER_EMPTY;
+    struct slice found[EVENT_NAMES_MAX];
+    size_t count = 0;
+    struct event_list asked;
+    struct event answer;
+
+    (void)reason_out;
+    fence(archive, output);
+    event_list_open(&asked, event->names);
+    while (count < EVENT_NAMES_MAX && event_list_next(&asked, &found[count]))
+        count += store_has_messages(archive->store, found[count]);
+    event_list_write(&names, found, count);
+    event_follow(&answer, EVENT_ARCHIVE_PENDING, event);
+    answer.request = event->request;
+    answer.partition = event->partition;
+    answer.names = buffer_slice(&names);
+    output_to_node(output, event->node, &answer);
+    buffer_deinit(&names);
+    return HANDLED;
+}
+
 /* Inboxes. */
 
 static enum handled on_inbox_register(void *state, const struct event *event,
@@ -164,7 +189,7 @@ struct inbox_list {
     const struct event *ask;
     struct output *output;
     struct arena arena;
-    struct slice names[NAMES_PER_LIST];
+    struct slice names[EVENT_NAMES_MAX];
     size_t count;
 };
 
@@ -188,7 +213,7 @@ static void take_inbox(void *argument, struct slice node)
 {
     struct inbox_list *list = argument;
 
-    if (list->count == NAMES_PER_LIST)
+    if (list->count == EVENT_NAMES_MAX)
         send_names(list, true);
     list->names[list->count++] = arena_copy(&list->arena, node);
 }
@@ -212,6 +237,7 @@ const struct service_handler archive_handlers[] = {
     {EVENT_ACCOUNT_CHANGED, on_account_changed},
     {EVENT_ARCHIVE_STORE, on_archive_store},
     {EVENT_ARCHIVE_REPLAY, on_archive_replay},
+    {EVENT_ARCHIVE_PENDING_ASK, on_archive_pending_ask},
     {EVENT_INBOX_REGISTER, on_inbox_register},
     {EVENT_INBOX_STRIKE, on_inbox_strike},
     {EVENT_INBOX_LIST_ASK, on_inbox_list_ask},

@@ -37,6 +37,7 @@ uint64_t store_count(struct store *store, struct slice user);
 void store_put(struct store *store, const struct event *event);
 void store_delete_until(struct store *store, struct slice user, uint64_t row);
 
+bool store_has_messages(struct store *store, struct slice user);
 /* The oldest first; false ends.  Event bytes live until the next call. */
 typedef void (*store_row_fn)(void *argument, uint64_t row, struct slice event);
 /* Returns true if there are more than `limit`. */

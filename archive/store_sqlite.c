@@ -19,6 +19,7 @@ enum statement {
     SET_SEEN,
     PURGE_SEEN,
     COUNT,
+    HAS_MESSAGES,
     PUT,
     DELETE_UNTIL,
     EACH,
@@ -173,6 +174,14 @@ uint64_t store_count(struct store *store, struct slice user)
     return one_number(
         store, with_text(store, COUNT,
                          "SELECT count(*) FROM message WHERE user = ?1", user));
+}
+
+bool store_has_messages(struct store *store, struct slice user)
+{
+    return one_number(store,
+                      with_text(store, HAS_MESSAGES,
+                                "SELECT 1 FROM message WHERE user = ?1 LIMIT 1",
+                                user)) != 0;
 }
 
 void store_put(struct store *store, const struct event *event)

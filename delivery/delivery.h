@@ -4,6 +4,7 @@
  * snapshots (DESIGN 1.3).
  *   session_copy.c  users and their sessions
  *   snapshot.c      what frontends report, and frontends that are gone
+ *   pending.c       for whom is something stored? asked when taking over
  *   replay.c        stored messages before live ones
  *   route.c         RFC 6121 section 8
  *   reply.c         errors and results
@@ -28,15 +29,17 @@ struct delivery_config {
 struct delivery {
     const struct delivery_config *config;
     char *domain;
+    unsigned partition;
     struct map *users; /* bare JID -> struct user */
     struct replay_list replay_wanted;
     struct replay_list replay_asked; /* oldest first */
     uint64_t mark;    /* of the last archive.store; rises over all users */
-    uint64_t request; /* of the last archive.replay */
+    uint64_t request; /* of the last question to the archive */
+    uint64_t pending_first, pending_last; /* requests of pending.h; 0: none */
 };
 
 struct delivery *delivery_create(const struct delivery_config *config,
-                                 const char *domain);
+                                 const char *domain, unsigned partition);
 void delivery_destroy(struct delivery **delivery);
 
 extern const struct service_handler delivery_handlers[];

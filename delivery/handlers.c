@@ -4,12 +4,13 @@
 #include "session_copy.h"
 
 struct delivery *delivery_create(const struct delivery_config *config,
-                                 const char *domain)
+                                 const char *domain, unsigned partition)
 {
     struct delivery *delivery = memory_new(sizeof(*delivery));
 
     delivery->config = config;
     delivery->domain = memory_copy_text(slice_of(domain));
+    delivery->partition = partition;
     delivery->users = map_create();
     TAILQ_INIT(&delivery->replay_wanted);
     TAILQ_INIT(&delivery->replay_asked);

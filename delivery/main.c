@@ -1,5 +1,6 @@
 #include "delivery.h"
 
+#include "pending.h"
 #include "snapshot.h"
 #include "xmpp/namespaces.h"
 
@@ -27,9 +28,8 @@ static const char *const serves[] = {"feature:" NS_DISCO_INFO,
 static void *open_partition(const void *config, const char *domain,
                             unsigned partition, const char **error_out)
 {
-    (void)partition;
     (void)error_out;
-    return delivery_create(config, domain);
+    return delivery_create(config, domain, partition);
 }
 
 static void close_partition(void *state)
@@ -63,6 +63,8 @@ int main(int argc, char **argv)
         .snapshot_begin = snapshot_begin,
         .snapshot_session = snapshot_session,
         .snapshot_end = snapshot_end,
+        .prepare = pending_ask,
+        .prepared = pending_answered,
         .node_gone = snapshot_node_gone,
         .batch_end = batch_end,
         .tick = tick,

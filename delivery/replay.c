@@ -48,6 +48,11 @@ void replay_stop(struct delivery *delivery, struct user *user)
     enter(delivery, user, REPLAY_NONE);
 }
 
+void replay_postpone(struct delivery *delivery, struct user *user)
+{
+    enter(delivery, user, REPLAY_WANTED);
+}
+
 void replay_session_lost(struct delivery *delivery, struct user *user,
                          uint64_t session)
 {

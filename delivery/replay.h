@@ -51,6 +51,8 @@ uint64_t replay_stored(struct delivery *delivery, struct user *user);
 /* archive.replayed */
 void replay_answered(struct delivery *delivery, struct user *user,
                      const struct event *answer);
+/* To be asked for later than all others. */
+void replay_postpone(struct delivery *delivery, struct user *user);
 /* Asks for what is wanted. */
 void replay_ask(struct delivery *delivery, struct output *output);
 /* Asks again where no answer has come. */

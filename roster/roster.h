@@ -1,6 +1,7 @@
 /*
  * The roster service: accounts, rosters, subscriptions.
  *
+ *   roster.c         opening, transactions, the table of handlers
  *   accounts.c       SCRAM keys, what oceanctl asks
  *   items.c          jabber:iq:roster get and set (RFC 6121 2)
  *   requests.c       subscription requests, both halves (RFC 6121 3)
@@ -28,6 +29,14 @@ struct roster {
     bool is_fenced; /* in this transaction */
 };
 
+/* roster.c: the hooks of service.h */
+void *roster_open(const void *config, const char *domain, unsigned partition,
+                  const char **error_out);
+void roster_close(void *state);
+bool roster_begin(void *state) WARN_UNUSED;
+bool roster_commit(void *state) WARN_UNUSED;
+extern const struct service_handler roster_handlers[];
+extern const size_t roster_handler_count;
 /* Begins every handler that writes: only the latest owner may. */
 void roster_fence(struct roster *roster, const struct output *output);
 

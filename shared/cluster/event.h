@@ -15,7 +15,11 @@
 #include "base/compiler.h"
 #include "xmpp/stanza.h"
 
-enum { EVENT_VERSION_MAJOR = 1, EVENT_VERSION_MINOR = 0 };
+enum {
+    EVENT_VERSION_MAJOR = 1,
+    EVENT_VERSION_MINOR = 0,
+    EVENT_NAMES_MAX = 500, /* in one list; longer ones in several events */
+};
 
 enum event_type {
     /* Stanzas. */
@@ -49,13 +53,16 @@ enum event_type {
     EVENT_ACCOUNT_ANSWER,   /* roster -> node: done, or `condition` */
     EVENT_ACCOUNT_CHANGED,  /* roster -> archive, delivery(user) */
     /* Archive. */
-    EVENT_ARCHIVE_STORE,    /* delivery -> archive(user): nobody is there */
-    EVENT_ARCHIVE_REPLAY,   /* delivery -> archive(user): session is there */
-    EVENT_ARCHIVE_REPLAYED, /* archive -> delivery(user): up to `mark` */
-    EVENT_INBOX_REGISTER,   /* frontend -> archive(node): inbox exists */
-    EVENT_INBOX_STRIKE,     /* delivery, frontend -> archive(node) */
-    EVENT_INBOX_LIST_ASK,   /* delivery -> archive, each partition */
-    EVENT_INBOX_LIST,       /* archive -> node: names, `more` */
+    EVENT_ARCHIVE_STORE,       /* delivery -> archive(user): nobody is there */
+    EVENT_ARCHIVE_REPLAY,      /* delivery -> archive(user): session is there */
+    EVENT_ARCHIVE_REPLAYED,    /* archive -> delivery(user): up to `mark` */
+    EVENT_ARCHIVE_PENDING_ASK, /* delivery -> archive: for which `names` is
+                                  something stored? */
+    EVENT_ARCHIVE_PENDING,     /* archive -> node: for these `names` */
+    EVENT_INBOX_REGISTER,      /* frontend -> archive(node): inbox exists */
+    EVENT_INBOX_STRIKE,        /* delivery, frontend -> archive(node) */
+    EVENT_INBOX_LIST_ASK,      /* delivery -> archive, each partition */
+    EVENT_INBOX_LIST,          /* archive -> node: names, `more` */
     /* Cluster. */
     EVENT_MEMBER_ANNOUNCE,  /* everybody -> everybody */
     EVENT_PARTITION_PROBE,  /* service -> its own partition's queue */

@@ -84,9 +84,13 @@ static void on_changed(void *owner, const struct member *member)
 
 static void on_node_event(void *owner, const struct event *event)
 {
+    struct service *service = owner;
+
     if (event->type == EVENT_SNAPSHOT_SESSION ||
         event->type == EVENT_SNAPSHOT_END)
         takeover_heard(owner, event);
+    else if (event->type == EVENT_ARCHIVE_PENDING && service->spec->prepared)
+        takeover_prepared(service, event);
 }
 
 /*

@@ -57,6 +57,12 @@ struct service_spec {
     void (*snapshot_session)(void *state, const struct event *session,
                              struct output *output);
     void (*snapshot_end)(void *state, struct slice node, struct output *output);
+    /* All snapshots are in: asks others what else must be known (answers come
+     * to `node`).  Called until it returns true, but the first event is not
+     * kept waiting for longer than a second. */
+    bool (*prepare)(void *state, struct slice node, struct output *output);
+    /* An answer to that. */
+    void (*prepared)(void *state, const struct event *answer);
     /* A frontend has been given up: its sessions are over. */
     void (*node_gone)(void *state, struct slice node, struct output *output);
     /* Handlers of the same AMQP message have run: send what was coalesced. */

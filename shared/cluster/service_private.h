@@ -45,8 +45,9 @@ struct partition {
     void *data;          /* the service's state; NULL unless open */
     uint64_t epoch;
     uint64_t taking_since_ms;
-    uint64_t retry_at_ms; /* opening or committing failed */
-    struct map *awaited;  /* nodes whose snapshot is asked for: struct ask */
+    uint64_t preparing_since_ms; /* 0: not yet */
+    uint64_t retry_at_ms;        /* opening or committing failed */
+    struct map *awaited; /* nodes whose snapshot is asked for: struct ask */
 };
 
 struct service {
@@ -96,6 +97,8 @@ void takeover_ask(struct partition *partition, struct slice node);
 void takeover_forget(struct partition *partition, struct slice node);
 /* snapshot.session, snapshot.end */
 void takeover_heard(struct service *service, const struct event *event);
+/* What else was asked for. */
+void takeover_prepared(struct service *service, const struct event *event);
 
 /* work.c */
 struct work;

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "cluster/service_private.h"
 
-enum { ASK_AGAIN_MS = 1000 };
+enum { ASK_AGAIN_MS = 1000, PREPARE_MS = 1000 };
 
 /* A snapshot asked of one frontend. */
 struct ask {
@@ -75,6 +75,7 @@ void takeover_begin(struct partition *partition)
         partition->epoch = clock_unix_ms();
     partition->taking_since_ms = clock_now_ms();
     partition->retry_at_ms = 0;
+    partition->preparing_since_ms = 0;
     partition_enter(partition, PARTITION_TAKING);
     while ((member = members_next(members, member))) {
         if (!strcmp(member->kind, "frontend"))
@@ -197,6 +198,24 @@ static bool snapshots_are_in(struct partition *partition, uint64_t now_ms)
     return true;
 }
 
+static bool is_prepared(struct partition *partition, uint64_t now_ms)
+{
+    struct service *service = partition->service;
+    struct output output;
+    bool is_ready;
+
+    if (!service->spec->prepare)
+        return true;
+    if (!partition->preparing_since_ms)
+        partition->preparing_since_ms = now_ms;
+    partition_output_init(partition, &output);
+    is_ready = service->spec->prepare(
+        partition->data, slice_of(daemon_node(service->daemon)), &output);
+    work_publish(partition, &output);
+    output_deinit(&output);
+    return is_ready || now_ms - partition->preparing_since_ms >= PREPARE_MS;
+}
+
 void takeover_tick(struct partition *partition, uint64_t now_ms)
 {
     ask_again(partition, now_ms);
@@ -206,7 +225,7 @@ void takeover_tick(struct partition *partition, uint64_t now_ms)
         open_data(partition); /* comes back here when it is open */
         return;
     }
-    if (snapshots_are_in(partition, now_ms))
+    if (snapshots_are_in(partition, now_ms) && is_prepared(partition, now_ms))
         finish(partition);
 }
 
@@ -274,6 +293,19 @@ static void end_heard(struct partition *partition, struct ask *ask,
     if (wants_sessions(partition))
         snapshot_complete(partition, ask, event->node);
     takeover_forget(partition, event->node);
+}
+
+void takeover_prepared(struct service *service, const struct event *event)
+{
+    struct partition *partition;
+
+    if (event->partition >= service->partition_count)
+        return;
+    partition = &service->partitions[event->partition];
+    if (partition->state != PARTITION_TAKING || !partition->data)
+        return;
+    service->spec->prepared(partition->data, event);
+    takeover_tick(partition, clock_now_ms());
 }
 
 void takeover_heard(struct service *service, const struct event *event)

@@ -171,7 +171,8 @@ class Probe:
             while self.read():
                 if self.lines.pop(0).startswith(line):
                     return True
-            assert self.process.poll() is None, f'no "{line}" to the end'
+            status = self.process.poll()
+            assert status is None, f'no "{line}", exit {status}'
             return False
 
         wait_until(has_come, seconds, f'the probe says "{line}"')

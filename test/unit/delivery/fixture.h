@@ -17,7 +17,7 @@ static struct output output;
 
 static inline void fixture_open(void)
 {
-    delivery = delivery_create(&fixture_config, "example.org");
+    delivery = delivery_create(&fixture_config, "example.org", 3);
     outputs_init(&output);
 }
 

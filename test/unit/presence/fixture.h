@@ -8,7 +8,7 @@
 #include "../../../presence/broadcast.h"
 #include "../../../presence/presence.h"
 #include "../../../presence/snapshot.h"
-#include "../delivery/outputs.h"
+#include "outputs.h"
 
 #define ANN "ann@x"
 /* What ann's contacts may see and do, by name. */

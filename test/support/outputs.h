@@ -4,8 +4,8 @@
  *   [@audience] [{payload}]
  * e.g. "inbox:f1 stanza.deliver #7 message/chat bob@x <amy@x/pc {<body/>}".
  */
-#ifndef UNIT_OUTPUTS_H
-#define UNIT_OUTPUTS_H
+#ifndef SUPPORT_OUTPUTS_H
+#define SUPPORT_OUTPUTS_H
 
 #include "base/buffer.h"
 #include "cluster/output.h"
