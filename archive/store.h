@@ -44,7 +44,7 @@ typedef void (*store_row_fn)(void *argument, uint64_t row, struct slice event);
 bool store_each(struct store *store, struct slice user, uint64_t limit,
                 store_row_fn take, void *argument);
 
-/* Highest mark delivery gave to an event stored for that user. */
+/* Mark that delivery gave to the event stored last for that user. */
 void store_set_mark(struct store *store, struct slice user, uint64_t mark);
 uint64_t store_mark(struct store *store, struct slice user);
 

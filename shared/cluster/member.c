@@ -220,37 +220,6 @@ const struct member *members_find(const struct members *members,
     return is_there ? members->list[position] : NULL;
 }
 
-static bool member_serves(const struct member *member, const char *prefix,
-                          struct slice name)
-{
-    size_t prefix_size = strlen(prefix);
-    struct event_list list;
-    struct slice item;
-
-    if (!member->serves)
-        return false;
-    event_list_open(&list, (struct slice){member->serves, member->serves_size});
-    while (event_list_next(&list, &item)) {
-        if (slice_starts_with(item, prefix) &&
-            slice_equal((struct slice){item.data + prefix_size,
-                                       item.size - prefix_size},
-                        name))
-            return true;
-    }
-    return false;
-}
-
-enum service_id members_service_of(const struct members *members,
-                                   const char *prefix, struct slice name)
-{
-    for (size_t i = 0; i < members->count; i++) {
-        if (members->list[i]->service != SERVICE_NONE &&
-            member_serves(members->list[i], prefix, name))
-            return members->list[i]->service;
-    }
-    return SERVICE_NONE;
-}
-
 bool members_is_fresh(const struct members *members)
 {
     return members->heard_self_ms &&

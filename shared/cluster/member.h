@@ -49,9 +49,6 @@ const struct member *members_next(const struct members *members,
                                   const struct member *member);
 const struct member *members_find(const struct members *members,
                                   struct slice node);
-/* Who serves an IQ namespace or feature ("iq:..."); SERVICE_NONE: nobody. */
-enum service_id members_service_of(const struct members *members,
-                                   const char *prefix, struct slice name);
 /* Our own announcements come back (the view is fresh). */
 bool members_is_fresh(const struct members *members);
 void members_destroy(struct members **members);

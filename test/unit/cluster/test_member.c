@@ -172,33 +172,6 @@ static void ranking_is_even_and_moves_little(void)
     members_destroy(&members);
 }
 
-static void what_is_served_is_found(void)
-{
-    struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
-    struct buffer serves = BUFFER_EMPTY;
-    struct slice items[] = {SLICE("feature:x"), SLICE("iq:jabber:iq:roster")};
-    struct event event;
-
-    event_list_write(&serves, items, ARRAY_SIZE(items));
-    event_init(&event, EVENT_MEMBER_ANNOUNCE);
-    event.node = SLICE("r1");
-    event.service = SLICE("roster");
-    event.state = SLICE("up");
-    event.shares = SLICE("");
-    event.serves = buffer_slice(&serves);
-    members_heard(members, &event);
-    CU_ASSERT_EQUAL(
-        members_service_of(members, "iq:", SLICE("jabber:iq:roster")),
-        SERVICE_ROSTER);
-    CU_ASSERT_EQUAL(members_service_of(members, "iq:", SLICE("x")),
-                    SERVICE_NONE);
-    CU_ASSERT_EQUAL(members_service_of(members, "feature:", SLICE("x")),
-                    SERVICE_ROSTER);
-    buffer_deinit(&serves);
-    members_destroy(&members);
-}
-
 int main(void)
 {
     static const struct unit_case cases[] = {
@@ -208,7 +181,6 @@ int main(void)
         {"only real changes are told", only_real_changes_are_told},
         {"the walk is sorted and complete", the_walk_is_sorted_and_complete},
         {"ranking is even and moves little", ranking_is_even_and_moves_little},
-        {"what is served is found", what_is_served_is_found},
     };
 
     log_set_level(LOG_LEVEL_ERROR);
