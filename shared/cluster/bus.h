@@ -173,8 +173,8 @@ void bus_inspect(struct bus *bus, const char *queue, bus_inspected_fn inspected,
                  void *argument);
 /* Deletes a queue if it is empty and unused; errors are ignored (logged). */
 void bus_delete_queue(struct bus *bus, const char *queue);
-/* A body to the dead exchange, as it is; `queue` (where it was met) and `reason` as AMQP
- * headers. */
+/* A body to the dead exchange, as it is; `queue` (where it was met) and
+ * `reason` as AMQP headers. */
 void bus_publish_dead(struct bus *bus, struct slice event, const char *queue,
                       const char *reason, struct bus_receipt *receipt);
 
