@@ -168,6 +168,26 @@ static bool write_keys(struct roster *roster, const struct event *event,
     return mechanisms > 0;
 }
 
+/* Exactly the keys of this request?  Their salts are fresh: it is repeated. */
+static bool has_keys(struct roster *roster, const struct event *event)
+{
+    struct event_list list;
+    struct store_keys keys;
+    struct store_keys stored;
+    struct slice mechanism;
+
+    event_list_open(&list, event->keys);
+    while (list.remaining) {
+        if (!read_keys(&roster->arena, &list, &mechanism, &keys) ||
+            !store_find_keys(roster->store, &roster->arena, event->to,
+                             mechanism, &stored) ||
+            !slice_equal(keys.salt, stored.salt) ||
+            !slice_equal(keys.stored_key, stored.stored_key))
+            return false;
+    }
+    return true;
+}
+
 static bool is_account_name(const struct roster *roster, struct slice name)
 {
     return slice_is_set(jid_text_local(name)) &&
@@ -183,7 +203,7 @@ static const char *set_account(struct roster *roster, const struct event *event,
 
     if (!is_account_name(roster, event->to) || !write_keys(roster, event, true))
         return "bad-request";
-    if (is_create && is_there)
+    if (is_create && is_there && !has_keys(roster, event))
         return "conflict";
     if (!is_create && !is_there)
         return "item-not-found";
@@ -218,24 +238,24 @@ static void leave_contact(void *argument, const struct store_item *item)
                     farewell->output);
 }
 
+/* Repeated too: whoever owned the partition may have ended between writing and
+ * telling. */
 enum handled on_account_delete(void *state, const struct event *event,
                                struct output *output, const char **reason_out)
 {
     struct roster *roster = state;
     struct farewell farewell = {event, output};
+    bool is_there;
 
     (void)reason_out;
     roster_fence(roster, output);
-    if (!store_has_account(roster->store, event->to)) {
-        answer(event, "item-not-found", output);
-        return HANDLED;
-    }
+    is_there = store_has_account(roster->store, event->to);
     store_each_item(roster->store, &roster->arena, event->to, leave_contact,
                     &farewell);
     store_remove_account(roster->store, event->to);
     tell(event, SERVICE_DELIVERY, "deleted", output);
     tell(event, SERVICE_ARCHIVE, "deleted", output);
-    answer(event, NULL, output);
+    answer(event, is_there ? NULL : "item-not-found", output);
     return HANDLED;
 }
 

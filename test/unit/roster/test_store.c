@@ -410,7 +410,8 @@ static void test_no_database(void)
         fputs("no database ", file);
     fclose(file);
     CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
-    snprintf(url, sizeof(url), "sqlite:%s/below", path); /* a file, no folder */
+    /* a file where the folder should be */
+    folder_path(&folder, "sqlite:", "roster.03.db/below", url);
     CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
     folder_close(&folder);
 }
