@@ -61,6 +61,13 @@ static bool archive_begin(void *state)
     return store_begin(archive->store);
 }
 
+static bool archive_rollback(void *state, bool *has_changed_out)
+{
+    struct archive *archive = state;
+
+    return store_rollback(archive->store, has_changed_out);
+}
+
 static bool archive_commit(void *state)
 {
     struct archive *archive = state;
@@ -81,6 +88,7 @@ int main(int argc, char **argv)
         .open = archive_open,
         .close = archive_close,
         .begin = archive_begin,
+        .rollback = archive_rollback,
         .commit = archive_commit,
     };
 

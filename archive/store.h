@@ -15,6 +15,9 @@ struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out);
 void store_close(struct store **store);
 bool store_begin(struct store *store) WARN_UNUSED;
+/* Undoes the transaction; did it change anything?  False: a part of it had
+ * failed. */
+bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
 /* False: nothing of this transaction happened. */
 bool store_commit(struct store *store) WARN_UNUSED;
 /* We write as the owner of that epoch; a later one has written: the

@@ -11,6 +11,7 @@ enum {
 
 enum statement {
     FENCE,
+    FENCE_SET,
     ADD_ACCOUNT,
     REMOVE_ACCOUNT,
     REMOVE_MESSAGES,
@@ -75,6 +76,11 @@ void store_close(struct store **store)
 bool store_begin(struct store *store)
 {
     return sqlite_begin(&store->sqlite);
+}
+
+bool store_rollback(struct store *store, bool *has_changed_out)
+{
+    return sqlite_rollback(&store->sqlite, has_changed_out);
 }
 
 bool store_commit(struct store *store)

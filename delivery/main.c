@@ -58,6 +58,7 @@ int main(int argc, char **argv)
         .handlers = delivery_handlers,
         .handler_count = delivery_handler_count,
         .serves = serves,
+        .adopts_inboxes = true,
         .open = open_partition,
         .close = close_partition,
         .snapshot_begin = snapshot_begin,

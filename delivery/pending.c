@@ -29,8 +29,7 @@ static void ask_for_all(struct delivery *delivery, struct slice node,
     struct replay *replay;
 
     delivery->pending_first = ++delivery->request;
-    TAILQ_FOREACH(replay, &delivery->replay_wanted, link)
-    {
+    TAILQ_FOREACH (replay, &delivery->replay_wanted, link) {
         replay->request = delivery->request;
         names[count++] = replay->user->bare;
         if (count < EVENT_NAMES_MAX)

@@ -23,8 +23,8 @@ void drain_begin(void *argument)
 
     listener_stop(frontend);
     snapshots_drop(frontend);
-    TAILQ_FOREACH(connection, &frontend->connections, all)
-    stream_fail(connection, STREAM_ERROR_SYSTEM_SHUTDOWN, "shutdown");
+    TAILQ_FOREACH (connection, &frontend->connections, all)
+        stream_fail(connection, STREAM_ERROR_SYSTEM_SHUTDOWN, "shutdown");
     frontend_publish(frontend);
     frontend->drain_deadline_ms = clock_now_ms() + DRAIN_MS;
     frontend->drain_busy_ms = clock_now_ms();

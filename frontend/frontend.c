@@ -105,8 +105,8 @@ static void on_end_of_turn(void *argument)
 
     if (frontend->has_relief) {
         frontend->has_relief = false;
-        TAILQ_FOREACH(connection, &frontend->connections, all)
-        connection_unpark(connection);
+        TAILQ_FOREACH (connection, &frontend->connections, all)
+            connection_unpark(connection);
     }
     connections_end_turn(frontend);
 }
@@ -171,8 +171,8 @@ static void on_tick(void *owner, uint64_t now_ms)
     struct frontend *frontend = owner;
     struct connection *connection;
 
-    TAILQ_FOREACH(connection, &frontend->connections, all)
-    connection_tick(connection, now_ms);
+    TAILQ_FOREACH (connection, &frontend->connections, all)
+        connection_tick(connection, now_ms);
     give_back_memory(frontend, now_ms);
 }
 
@@ -257,8 +257,8 @@ static void end_connections(struct frontend *frontend)
 {
     struct connection *connection;
 
-    TAILQ_FOREACH(connection, &frontend->connections, all)
-    stream_lost(connection, "stopped");
+    TAILQ_FOREACH (connection, &frontend->connections, all)
+        stream_lost(connection, "stopped");
     connections_end_turn(frontend);
 }
 

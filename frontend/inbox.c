@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cluster/intake.h"
 
 enum inbox_state {
     INBOX_OPENING, /* until subscribed and registered */
@@ -15,22 +16,13 @@ enum inbox_state {
     INBOX_GONE,
 };
 
-/* A message whose consequences await their confirms. */
-struct pending {
-    LIST_ENTRY(pending) entry;
-    struct inbox *inbox;
-    struct bus_message *message;
-    unsigned generation;
-};
-
 struct inbox {
     struct frontend *frontend;
-    LIST_HEAD(pending_list, pending) pending;
+    struct intake *intake;
     struct bus_subscription *subscription;
     char queue[NAME_MAX_BYTES];
     enum inbox_state state;
-    unsigned generation; /* of the channel */
-    bool is_broken;      /* newer events than we understand */
+    bool is_broken; /* newer events than we understand */
     uint64_t active_ms;
     struct map *epochs; /* highest seen, by publishing partition */
 };
@@ -69,96 +61,34 @@ uint64_t inbox_epoch_of(const struct inbox *inbox, struct slice service,
     return (uintptr_t)map_find(inbox->epochs, slice_of(by));
 }
 
-/* Acknowledging. */
-
-static void on_settled(void *argument)
-{
-    struct pending *pending = argument;
-    struct inbox *inbox = pending->inbox;
-
-    if (pending->generation == inbox->generation && inbox->subscription)
-        bus_ack(inbox->subscription, pending->message);
-    LIST_REMOVE(pending, entry);
-    memory_free(&pending);
-}
-
-static void publish_dead(struct inbox *inbox, struct slice raw,
-                         const char *reason, struct bus_receipt *receipt)
-{
-    log_error("inbox: event goes to the queue " QUEUE_DEAD ": %s", reason);
-    bus_publish_dead(daemon_bus(inbox->frontend->daemon), raw, inbox->queue,
-                     reason, receipt);
-}
-
-static struct bus_receipt *open_receipt(struct inbox *inbox,
-                                        struct bus_message *message)
-{
-    struct pending *pending = memory_new(sizeof(*pending));
-
-    pending->inbox = inbox;
-    pending->message = message;
-    pending->generation = inbox->generation;
-    LIST_INSERT_HEAD(&inbox->pending, pending, entry);
-    return bus_receipt_create(daemon_bus(inbox->frontend->daemon), on_settled,
-                              pending);
-}
-
 /* Reading. */
 
-static void handle(struct inbox *inbox, const struct event *event,
-                   struct slice raw, struct bus_receipt *receipt)
+static bool handle(void *argument, const struct event *event,
+                   const char **reason_out)
 {
-    const char *reason = NULL;
+    struct inbox *inbox = argument;
 
-    if (!inbox_epoch_is_current(inbox, event)) {
-        log_debug("inbox: %s of a former owner dropped by=%.*s",
-                  event_type_name(event->type), SLICE_FORMAT(event->by));
-        return;
-    }
-    if (!to_client(inbox->frontend, event, &reason))
-        publish_dead(inbox, raw, reason, receipt);
-}
-
-/* False: to stay in the queue, for a newer version of us. */
-static bool handle_all(struct inbox *inbox, struct bus_message *message,
-                       struct bus_receipt *receipt)
-{
-    struct event_batch batch;
-    struct event event;
-    struct slice raw = message->body;
-    const char *error = NULL;
-    enum event_read read = event_batch_open(&batch, message->body, &error);
-
-    while (read == EVENT_READ_OK || read == EVENT_READ_BAD) {
-        read = event_batch_next(&batch, &event, &raw, &error);
-        if (read == EVENT_READ_OK)
-            handle(inbox, &event, raw, receipt);
-        else if (read == EVENT_READ_BAD)
-            publish_dead(inbox, raw, error, receipt);
-    }
-    if (read == EVENT_READ_BROKEN)
-        publish_dead(inbox, message->body, error, receipt);
-    return read != EVENT_READ_NEWER;
+    if (inbox_epoch_is_current(inbox, event))
+        return to_client(inbox->frontend, event, reason_out);
+    log_debug("inbox: %s of a former owner dropped by=%.*s",
+              event_type_name(event->type), SLICE_FORMAT(event->by));
+    return true;
 }
 
 static void on_received(void *argument, struct bus_message *message)
 {
     struct inbox *inbox = argument;
     struct frontend *frontend = inbox->frontend;
-    struct bus_receipt *receipt;
 
     inbox->active_ms = clock_now_ms();
     if (inbox->is_broken)
         return;
     frontend_publish(frontend); /* what is there is not of this message */
-    receipt = open_receipt(inbox, message);
-    if (!handle_all(inbox, message, receipt)) {
-        log_error("inbox: events of a newer major version; consuming stops");
-        inbox->is_broken = true;
-        inbox->generation++; /* no acknowledgement of this one */
-    }
-    daemon_publish(frontend->daemon, &frontend->output, receipt);
-    bus_receipt_seal(receipt);
+    if (intake_receive(inbox->intake, inbox->subscription, message,
+                       &frontend->output))
+        return;
+    log_error("inbox: events of a newer major version; consuming stops");
+    inbox->is_broken = true;
 }
 
 /* The register, kept by archive.pp(node). */
@@ -207,7 +137,7 @@ static void on_reset(void *argument, const char *reason)
 {
     struct inbox *inbox = argument;
 
-    inbox->generation++;
+    intake_reset(inbox->intake);
     log_debug("inbox: channel lost: %s", reason);
 }
 
@@ -267,6 +197,8 @@ struct inbox *inbox_create(struct frontend *frontend)
 
     inbox->frontend = frontend;
     inbox->epochs = map_create();
+    inbox->intake =
+        intake_create(frontend->daemon, inbox->queue, handle, inbox);
     inbox->subscription =
         bus_subscribe(daemon_bus(frontend->daemon), &subscribe);
     return inbox;
@@ -274,12 +206,7 @@ struct inbox *inbox_create(struct frontend *frontend)
 
 void inbox_destroy(struct inbox **inbox)
 {
-    struct pending *pending;
-
-    while ((pending = LIST_FIRST(&(*inbox)->pending))) {
-        LIST_REMOVE(pending, entry);
-        memory_free(&pending);
-    }
+    intake_destroy(&(*inbox)->intake);
     map_destroy(&(*inbox)->epochs);
     memory_free(inbox);
 }
@@ -299,6 +226,7 @@ void inbox_close(struct inbox *inbox)
     if (!inbox->subscription)
         return;
     inbox->state = INBOX_CLOSING;
+    intake_reset(inbox->intake);
     bus_unsubscribe(&inbox->subscription);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/give_back.h"
 #include "seen.h"
 #include "session.h"
 #include "stream.h"
@@ -50,60 +51,13 @@ static void write_stanza(const struct session *session,
     buffer_deinit(&delayed);
 }
 
-/* To the user's other sessions, or the archive. */
-static void return_message(struct frontend *frontend,
-                           const struct event *message)
-{
-    struct event event;
-
-    event_copy_as(&event, EVENT_STANZA_ROUTE, message);
-    event.to = jid_text_bare(message->to);
-    event.node = slice_of(daemon_node(frontend->daemon));
-    event.audience = AUDIENCE_RULES;
-    event.condition = SLICE("returned");
-    if (!event.stamp)
-        event.stamp = clock_unix_ms();
-    output_to_user(&frontend->output, SERVICE_DELIVERY, event.to, &event);
-}
-
-/* RFC 6121 8.5.3.2.3 */
-static void refuse_iq(struct frontend *frontend, const struct event *iq)
-{
-    struct buffer error = BUFFER_EMPTY;
-    struct event event;
-
-    event_follow(&event, EVENT_STANZA_ROUTE, iq);
-    event.kind = STANZA_IQ;
-    event.subtype = SLICE("error");
-    event.id = iq->id;
-    event.from = iq->to;
-    event.to = iq->from;
-    stanza_write_error(&error, "service-unavailable");
-    event.payload = buffer_slice(&error);
-    output_to_user(&frontend->output, SERVICE_DELIVERY, event.to, &event);
-    buffer_deinit(&error);
-}
-
-/* The session is over; delivery did not know yet. */
-static void give_back(struct frontend *frontend, const struct event *event)
-{
-    bool is_asking =
-        slice_is(event->subtype, "get") || slice_is(event->subtype, "set");
-
-    if (!slice_is_set(event->to))
-        return;
-    if (event->kind == STANZA_MESSAGE && event->is_durable)
-        return_message(frontend, event);
-    else if (event->kind == STANZA_IQ && is_asking && slice_is_set(event->from))
-        refuse_iq(frontend, event);
-}
-
 static void deliver(struct frontend *frontend, const struct event *event)
 {
     struct session *session = session_find(frontend, event->session);
 
     if (!session || !session->is_bound)
-        give_back(frontend, event);
+        give_back(event, slice_of(daemon_node(frontend->daemon)),
+                  &frontend->output); /* delivery did not know yet */
     else if (event->kind == STANZA_PRESENCE ||
              !seen_is_repeat(&session->seen, event))
         write_stanza(session, event);
@@ -165,8 +119,6 @@ static const struct {
 bool to_client(struct frontend *frontend, const struct event *event,
                const char **reason_out)
 {
-    if (event->type == EVENT_INBOX_PROBE)
-        return true; /* only that it came is of interest */
     for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
         if (handlers[i].type != event->type)
             continue;

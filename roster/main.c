@@ -39,6 +39,7 @@ int main(int argc, char **argv)
         .open = roster_open,
         .close = roster_close,
         .begin = roster_begin,
+        .rollback = roster_rollback,
         .commit = roster_commit,
     };
 

@@ -59,6 +59,13 @@ bool roster_begin(void *state)
     return store_begin(roster->store);
 }
 
+bool roster_rollback(void *state, bool *has_changed_out)
+{
+    struct roster *roster = state;
+
+    return store_rollback(roster->store, has_changed_out);
+}
+
 bool roster_commit(void *state)
 {
     struct roster *roster = state;

@@ -34,6 +34,7 @@ void *roster_open(const void *config, const char *domain, unsigned partition,
                   const char **error_out);
 void roster_close(void *state);
 bool roster_begin(void *state) WARN_UNUSED;
+bool roster_rollback(void *state, bool *has_changed_out) WARN_UNUSED;
 bool roster_commit(void *state) WARN_UNUSED;
 extern const struct service_handler roster_handlers[];
 extern const size_t roster_handler_count;

@@ -33,6 +33,9 @@ struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out);
 void store_close(struct store **store);
 bool store_begin(struct store *store) WARN_UNUSED;
+/* Undoes the transaction; did it change anything?  False: a part of it had
+ * failed. */
+bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
 bool store_commit(struct store *store) WARN_UNUSED;
 /* See base/sqlite.h. */
 void store_fence(struct store *store, uint64_t epoch);

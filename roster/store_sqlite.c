@@ -5,6 +5,7 @@ enum { PATH_BYTES = 4096 };
 
 enum statement {
     FENCE,
+    FENCE_SET,
     SECRET,
     HAS_ACCOUNT,
     ADD_ACCOUNT,
@@ -66,6 +67,11 @@ void store_close(struct store **store)
 bool store_begin(struct store *store)
 {
     return sqlite_begin(&store->sqlite);
+}
+
+bool store_rollback(struct store *store, bool *has_changed_out)
+{
+    return sqlite_rollback(&store->sqlite, has_changed_out);
 }
 
 bool store_commit(struct store *store)

@@ -112,15 +112,29 @@ static void finish(struct import *import)
     tool_finish(tool, import->failed ? TOOL_EXIT_REFUSED : TOOL_EXIT_DONE);
 }
 
+/* A password cut short would be a wrong one. */
+static bool skip_long(struct import *import, const char *line)
+{
+    size_t size = strlen(line);
+    int byte = 0;
+
+    if (size < LINE_BYTES - 1 || line[size - 1] == '\n')
+        return false;
+    while (byte != '\n' && byte != EOF)
+        byte = getc(import->file);
+    complain(import, ++import->line, "too long");
+    return true;
+}
+
 static void read_more(struct import *import)
 {
     static char line[LINE_BYTES];
 
     while (!import->is_read && import->under_way < WINDOW) {
-        if (fgets(line, sizeof(line), import->file))
-            take_line(import, line);
-        else
+        if (!fgets(line, sizeof(line), import->file))
             import->is_read = true;
+        else if (!skip_long(import, line))
+            take_line(import, line);
     }
     explicit_bzero(line, sizeof(line));
     if (import->is_read && !import->under_way && import->workers)
@@ -129,10 +143,11 @@ static void read_more(struct import *import)
 
 static void parse(struct tool *tool, int argc, char **argv)
 {
-    struct import *import = memory_new(sizeof(*import));
+    struct import *import;
 
     if (argc != 1)
         tool_usage(tool->command, "expected a file name (- = standard input)");
+    import = memory_new(sizeof(*import));
     import->file = strcmp(argv[0], "-") != 0 ? fopen(argv[0], "re") : stdin;
     if (!import->file) {
         fprintf(stderr, "oceanctl: cannot read %s\n", argv[0]);

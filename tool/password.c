@@ -28,6 +28,10 @@ static void read_line(FILE *file, char *line, const char *from)
         fprintf(stderr, "oceanctl: no password in %s\n", from);
         exit(EX_NOINPUT);
     }
+    if (strlen(line) == PASSWORD_MAX - 1 && line[PASSWORD_MAX - 2] != '\n') {
+        fprintf(stderr, "oceanctl: the password is too long\n");
+        exit(EX_DATAERR);
+    }
     line[strcspn(line, "\r\n")] = '\0';
 }
 

@@ -108,18 +108,35 @@ void sqlite_close(struct sqlite *sqlite)
 bool sqlite_begin(struct sqlite *sqlite)
 {
     sqlite->has_failed = false;
+    sqlite->changes = sqlite3_total_changes(sqlite->handle);
     if (execute(sqlite, "BEGIN IMMEDIATE"))
         return true;
     log_error("store: %s", sqlite3_errmsg(sqlite->handle));
     return false;
 }
 
-bool sqlite_commit(struct sqlite *sqlite)
+static void reset_statements(struct sqlite *sqlite)
 {
     for (unsigned i = 0; i < SQLITE_STATEMENTS_MAX; i++) {
         if (sqlite->statements[i])
             sqlite3_reset(sqlite->statements[i]);
     }
+}
+
+bool sqlite_rollback(struct sqlite *sqlite, bool *has_changed_out)
+{
+    *has_changed_out = sqlite3_total_changes(sqlite->handle) != sqlite->changes;
+    reset_statements(sqlite);
+    if (!execute(sqlite, "ROLLBACK")) {
+        log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+        return false;
+    }
+    return !sqlite->has_failed;
+}
+
+bool sqlite_commit(struct sqlite *sqlite)
+{
+    reset_statements(sqlite);
     if (!sqlite->has_failed && execute(sqlite, "COMMIT"))
         return true;
     log_error("store: transaction rolled back: %s",
@@ -201,15 +218,25 @@ uint64_t sqlite_column_u64(sqlite3_stmt *statement, int column)
     return (uint64_t)sqlite3_column_int64(statement, column);
 }
 
+/* Only a new epoch is written: reading alone must cost no write. */
 void sqlite_fence(struct sqlite *sqlite, unsigned index, uint64_t epoch)
 {
-    sqlite3_stmt *statement = sqlite_statement(
-        sqlite, index, "UPDATE ownership SET epoch = ?1 WHERE epoch <= ?1");
+    sqlite3_stmt *statement =
+        sqlite_statement(sqlite, index, "SELECT epoch FROM ownership");
+    uint64_t latest = sqlite_step(sqlite, statement)
+                          ? sqlite_column_u64(statement, 0)
+                          : UINT64_MAX;
 
-    sqlite_bind_u64(statement, 1, epoch);
-    sqlite_run(sqlite, statement);
-    if (sqlite3_changes(sqlite->handle) == 1)
+    sqlite3_reset(statement);
+    if (latest == epoch)
         return;
+    if (latest < epoch) {
+        statement = sqlite_statement(sqlite, index + 1,
+                                     "UPDATE ownership SET epoch = ?1");
+        sqlite_bind_u64(statement, 1, epoch);
+        sqlite_run(sqlite, statement);
+        return;
+    }
     log_error("store: a later owner of this partition has written; we are not "
               "its owner any more");
     sqlite->has_failed = true;

@@ -19,6 +19,7 @@ struct sqlite {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX];
     bool has_failed; /* in this transaction */
+    int changes;     /* before it */
 };
 
 /*
@@ -35,6 +36,8 @@ void sqlite_close(struct sqlite *sqlite);
 /* False: the store is not to be had now. */
 bool sqlite_begin(struct sqlite *sqlite) WARN_UNUSED;
 bool sqlite_commit(struct sqlite *sqlite) WARN_UNUSED;
+/* Undoes the transaction.  False: a statement of it had failed. */
+bool sqlite_rollback(struct sqlite *sqlite, bool *has_changed_out) WARN_UNUSED;
 
 /* The statement kept under `index`, prepared from `sql` on first use, reset and
  * with nothing bound. */
@@ -57,7 +60,8 @@ uint64_t sqlite_column_u64(sqlite3_stmt *statement, int column);
 /*
  * Fence against a former owner that thaws (DESIGN 2, epochs): the table
  * `ownership(epoch)` holds the highest epoch that has written.  Marks the
- * transaction as failed when ours is lower.
+ * transaction as failed when ours is lower.  Uses the statements `index` and
+ * `index` + 1.
  */
 #define SQLITE_OWNERSHIP_SCHEMA                                                \
     "CREATE TABLE ownership (epoch INTEGER NOT NULL);"                         \

@@ -66,7 +66,6 @@ enum event_type {
     /* Cluster. */
     EVENT_MEMBER_ANNOUNCE,  /* everybody -> everybody */
     EVENT_PARTITION_PROBE,  /* service -> its own partition's queue */
-    EVENT_INBOX_PROBE,      /* frontend, delivery -> an inbox */
     EVENT_SNAPSHOT_ASK,     /* taker, oceanctl -> node of a frontend */
     EVENT_SNAPSHOT_SESSION, /* frontend -> node of the asker */
     EVENT_SNAPSHOT_END,     /* frontend -> node of the asker */

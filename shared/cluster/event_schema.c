@@ -125,8 +125,6 @@ const struct event_schema event_schemas[EVENT_TYPE_COUNT] = {
     [EVENT_PARTITION_PROBE] = {"partition.probe", EVENT_TRANSIENT,
                                BIT(NODE) | BIT(PARTITION), "service",
                                "the same partition"},
-    [EVENT_INBOX_PROBE] = {"inbox.probe", EVENT_TRANSIENT, BIT(NODE),
-                           "delivery", "an inbox"},
     [EVENT_SNAPSHOT_ASK] = {"snapshot.ask", EVENT_TRANSIENT,
                             BIT(SERVICE) | BIT(PARTITION) | ASKING_FIELDS,
                             "services, oceanctl", "frontend (node queue)"},

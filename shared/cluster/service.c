@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cluster/adopt.h"
+#include "cluster/give_back.h"
 #include "cluster/service_private.h"
 
 enum {
@@ -64,10 +66,11 @@ static void on_left(void *owner, const struct member *member, bool in_order)
 {
     struct service *service = owner;
 
-    (void)in_order;
     peers_changed(service, member);
     if (!is_frontend(member))
         return;
+    if (service->adopt && !in_order)
+        adopt_left(service->adopt, member);
     for (unsigned i = 0; i < service->partition_count; i++)
         node_gone(&service->partitions[i], slice_of(member->node));
 }
@@ -91,42 +94,25 @@ static void on_node_event(void *owner, const struct event *event)
         takeover_heard(owner, event);
     else if (event->type == EVENT_ARCHIVE_PENDING && service->spec->prepared)
         takeover_prepared(service, event);
+    else if (event->type == EVENT_INBOX_LIST && service->adopt)
+        adopt_heard(service->adopt, event);
 }
 
-/*
- * A frontend's inbox is gone and with it the session the stanza was for: it is
- * routed again, as RFC 6121 section 8 says for what is there now.
- */
-static void route_again(struct service *service, const struct event *returned,
-                        struct bus_receipt *receipt)
-{
-    struct event event;
-    struct output output;
-
-    event_copy_as(&event, EVENT_STANZA_ROUTE, returned);
-    event.session = 0;
-    event.by = SLICE_NONE;
-    event.epoch = 0;
-    event.condition = SLICE("returned");
-    if (!event.stamp)
-        event.stamp = clock_unix_ms();
-    daemon_output_init(service->daemon, &output);
-    output_to_user(&output, SERVICE_DELIVERY, event.to, &event);
-    daemon_publish(service->daemon, &output, receipt);
-    output_deinit(&output);
-}
-
+/* A frontend's inbox is gone and with it the session the stanza was for. */
 static void on_unroutable(void *owner, struct bus_destination *destination,
                           struct slice raw, struct bus_receipt *receipt)
 {
     struct service *service = owner;
+    struct output output;
     struct event event;
     const char *error;
 
     (void)destination;
-    if (event_decode(raw, &event, &error) &&
-        event.type == EVENT_STANZA_DELIVER && event.kind == STANZA_MESSAGE)
-        route_again(service, &event, receipt);
+    daemon_output_init(service->daemon, &output);
+    if (event_decode(raw, &event, &error) && event.type == EVENT_STANZA_DELIVER)
+        give_back(&event, SLICE_NONE, &output);
+    daemon_publish(service->daemon, &output, receipt);
+    output_deinit(&output);
     if (receipt)
         bus_receipt_settle(receipt);
 }
@@ -139,6 +125,8 @@ static void on_tick(void *owner, uint64_t now_ms)
 
     for (unsigned i = 0; i < service->partition_count; i++)
         partition_tick(&service->partitions[i], now_ms);
+    if (service->adopt && service->is_up)
+        adopt_tick(service->adopt, now_ms);
 }
 
 static bool has_drained(const struct service *service)
@@ -181,6 +169,8 @@ static void on_drain(void *owner)
 
     for (unsigned i = 0; i < service->partition_count; i++)
         partition_leave(&service->partitions[i], false);
+    if (service->adopt)
+        adopt_drain(service->adopt);
 }
 
 static void describe(void *owner, char *shares)
@@ -205,6 +195,8 @@ static void service_init(struct service *service)
     for (size_t i = 0; i < spec->handler_count; i++)
         service->handlers[spec->handlers[i].type] = spec->handlers[i].handle;
     service->epochs = map_create();
+    if (spec->adopts_inboxes)
+        service->adopt = adopt_create(service->daemon);
     service->prefetch = daemon_common(service->daemon)->prefetch;
     service->partition_count =
         (unsigned)daemon_common(service->daemon)->partitions;
@@ -222,6 +214,7 @@ static void service_deinit(struct service *service)
 
     for (unsigned i = 0; i < service->partition_count; i++)
         partition_deinit(&service->partitions[i]);
+    adopt_destroy(&service->adopt);
     worker_pool_destroy(&service->store, NULL);
     work_free_spare(service);
     while (map_next(service->epochs, &position, &by, &epoch))

@@ -38,6 +38,8 @@ struct service_spec {
     const char *const *serves; /* NULL-terminated: "iq:jabber:iq:roster",
                                   "feature:..."; may be NULL */
 
+    bool adopts_inboxes; /* of frontends that are gone: adopt.h */
+
     /* State of a partition just taken over, before any event of it.  NULL: it
      * cannot be had now (error_out, static); tried again every second. */
     void *(*open)(const void *config, const char *domain, unsigned partition,
@@ -45,9 +47,12 @@ struct service_spec {
     /* The partition was handed over, lost, or the daemon stops. */
     void (*close)(void *state);
 
-    /* With a store: around the handlers of a batch.  False: nothing is
+    /* With a store: around the handlers of a batch, which run twice when they
+     * have output: rolled back first, committed when it is confirmed.  From
+     * the same state they must put out the same.  False: nothing is
      * acknowledged, the batch is tried again after a second. */
     bool (*begin)(void *state);
+    bool (*rollback)(void *state, bool *has_changed_out);
     bool (*commit)(void *state);
 
     /* Without a store, all may be NULL.  Sessions of the partition that a

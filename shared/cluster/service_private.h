@@ -5,6 +5,7 @@
  *   balance.c    which partitions to subscribe to, keep, hand over
  *   partition.c  the life of one subscription and ownership
  *   takeover.c   snapshots and epochs when a partition is taken over
+ *   adopt.c      inboxes of frontends that are gone
  *   work.c       batches through the handlers, publishing, acknowledging
  */
 #ifndef CLUSTER_SERVICE_PRIVATE_H
@@ -62,6 +63,7 @@ struct service {
                                   uint64_t, used where handlers run */
     service_handler_fn handlers[EVENT_TYPE_COUNT];
     struct work *spare_works;
+    struct adopt *adopt;    /* or NULL */
     uint64_t sequence;      /* of events that begin here (atomic) */
     uint64_t calm_since_ms; /* last change among the members of our kind */
     uint64_t moved_at_ms;

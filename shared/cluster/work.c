@@ -15,6 +15,13 @@ struct dead {
  * Some messages of one partition on their way through: decoded and handled (on
  * the loop or the store thread), output published phase by phase, each phase
  * confirmed, then the messages acknowledged.
+ *
+ * With a store, output must not be lost between the commit and the confirm,
+ * and nobody may hold a lock while waiting for the broker.  So the handlers
+ * run twice: the first time to know the output, and are rolled back; when all
+ * of it is confirmed, the second time to commit.  A crash in between does
+ * everything again, from the same state to the same output, which receivers
+ * know by its ids.  A batch that changes nothing or has no output runs once.
  */
 struct work {
     struct work *spare;
@@ -31,6 +38,7 @@ struct work {
     struct dead *dead, **dead_last;
     const char *newer; /* met a newer major version: why */
     bool has_failed;   /* the store would not: to be tried again */
+    bool must_commit;  /* was rolled back and is to run again */
 };
 
 static struct work *work_new(struct partition *partition)
@@ -58,6 +66,7 @@ static struct work *work_new(struct partition *partition)
     work->dead_last = &work->dead;
     work->newer = NULL;
     work->has_failed = false;
+    work->must_commit = false;
     partition->working++;
     return work;
 }
@@ -88,8 +97,11 @@ void work_free_spare(struct service *service)
 
 static void work_reject(struct work *work, struct slice raw, const char *reason)
 {
-    struct dead *dead = arena_alloc(&work->arena, sizeof(*dead));
+    struct dead *dead;
 
+    if (work->must_commit)
+        return; /* it is there already */
+    dead = arena_alloc(&work->arena, sizeof(*dead));
     dead->next = NULL;
     dead->event = arena_copy(&work->arena, raw);
     dead->reason = reason;
@@ -168,29 +180,40 @@ static void handle_all(struct work *work)
 /* Publishing: on the loop. */
 
 static void work_publish_phase(struct work *work);
+static void work_commit(struct work *work);
 
 static bool is_void(const struct work *work)
 {
     return work->generation != work->partition->generation;
 }
 
+static void work_acknowledge(struct work *work)
+{
+    struct partition *partition = work->partition;
+
+    for (size_t i = 0; i < work->count; i++)
+        bus_ack(partition->subscription, work->messages[i]);
+    partition->working--;
+    partition->is_committing = false;
+    work_done(work);
+    partition_advance(partition);
+    partition_maybe_close(partition);
+}
+
 static void work_settled(void *argument)
 {
     struct work *work = argument;
-    struct partition *partition = work->partition;
 
     if (work->next) {
         work->phase = work->next->phase;
         work_publish_phase(work);
-        return;
+    } else if (is_void(work)) {
+        work_done(work);
+    } else if (work->must_commit) {
+        work_commit(work);
+    } else {
+        work_acknowledge(work);
     }
-    if (!is_void(work)) {
-        for (size_t i = 0; i < work->count; i++)
-            bus_ack(partition->subscription, work->messages[i]);
-        partition->working--;
-        partition_maybe_close(partition);
-    }
-    work_done(work);
 }
 
 static void publish_dead(struct work *work, struct bus_receipt *receipt)
@@ -232,8 +255,10 @@ static void work_publish_all(struct work *work)
         bool was_void = is_void(work);
 
         work_abandon(work);
-        if (!was_void)
+        if (!was_void) {
+            partition->is_committing = false;
             partition_stop(partition, reason);
+        }
         return;
     }
     work->next = work->output.first;
@@ -270,15 +295,18 @@ static void run_work(void *job)
 {
     struct work *work = job;
     const struct service_spec *spec = work->partition->service->spec;
+    bool has_changed = false;
 
     if (!spec->begin(work->data)) {
         work->has_failed = true;
         return;
     }
     handle_all(work);
-    if (!spec->commit(work->data)) {
-        work->has_failed = true;
-        output_clear(&work->output);
+    if (work->output.first || work->dead || work->newer) {
+        work->has_failed = !spec->rollback(work->data, &has_changed);
+        work->must_commit = has_changed;
+    } else {
+        work->has_failed = !spec->commit(work->data);
     }
 }
 
@@ -299,27 +327,65 @@ static void hold_again(struct work *work)
     partition->retry_at_ms = clock_now_ms() + RETRY_MS;
 }
 
+static void work_refused(struct work *work)
+{
+    struct partition *partition = work->partition;
+
+    log_error("%s: the store refused a batch, trying again in a second",
+              partition->queue);
+    partition->is_committing = false;
+    hold_again(work);
+    work_abandon(work);
+    partition_maybe_close(partition);
+}
+
 static void done_work(void *job)
 {
     struct work *work = job;
-    struct partition *partition = work->partition;
-    bool was_void = is_void(work);
 
-    if (!was_void)
-        partition->is_committing = false;
-    if (work->has_failed) {
-        log_error("%s: the store refused a batch, trying again in a second",
-                  partition->queue);
-        if (!was_void)
-            hold_again(work);
+    if (is_void(work))
         work_abandon(work);
-    } else {
+    else if (work->has_failed)
+        work_refused(work);
+    else
         work_publish_all(work);
+}
+
+/* What the handlers put out this time is published already. */
+static void run_commit(void *job)
+{
+    struct work *work = job;
+    const struct service_spec *spec = work->partition->service->spec;
+    struct output published = work->output;
+
+    arena_init(&work->output.arena);
+    output_clear(&work->output);
+    work->has_failed = !spec->begin(work->data);
+    if (!work->has_failed) {
+        handle_all(work);
+        work->has_failed = !spec->commit(work->data);
     }
-    if (was_void)
-        return;
-    partition_advance(partition);
-    partition_maybe_close(partition);
+    output_deinit(&work->output);
+    work->output = published;
+}
+
+static void done_commit(void *job)
+{
+    struct work *work = job;
+
+    if (is_void(work))
+        work_done(work);
+    else if (work->has_failed)
+        work_refused(work);
+    else
+        work_acknowledge(work);
+}
+
+static void work_commit(struct work *work)
+{
+    struct service *service = work->partition->service;
+
+    BUG_ON(!worker_submit(service->store, run_commit, done_commit, work));
 }
 
 /* The bodies are copied: a reset of the channel frees them at any time. */

@@ -11,6 +11,12 @@
 
 enum { FOLDER_PATH_BYTES = 512 };
 
+/* What mkdtemp replaces. */
+#define FOLDER_RANDOM                                                          \
+    "XX"                                                                       \
+    "XX"                                                                       \
+    "XX"
+
 struct folder {
     char path[FOLDER_PATH_BYTES / 4];
 };
@@ -19,8 +25,8 @@ static inline void folder_open(struct folder *folder)
 {
     const char *parent = getenv("TMPDIR");
 
-    snprintf(folder->path, sizeof(folder->path), "%s/ocean-unit-XXXXXX",
-             parent ? parent : "/tmp");
+    snprintf(folder->path, sizeof(folder->path), "%s/ocean-unit-%s",
+             parent ? parent : "/tmp", FOLDER_RANDOM);
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder->path));
 }
 

@@ -203,6 +203,10 @@ static void test_fake_keys(void)
         CU_ASSERT_EQUAL(answers[i].stored_key.size, table[i].size);
         CU_ASSERT_EQUAL(answers[i].server_key.size, table[i].size);
         CU_ASSERT_EQUAL(answers[i].iterations, 4096);
+        CU_ASSERT_NOT_EQUAL(
+            memcmp(answers[i].salt.data, answers[i].stored_key.data, 16), 0);
+        CU_ASSERT_FALSE(
+            slice_equal(answers[i].stored_key, answers[i].server_key));
         for (size_t j = 0; j < i; j++) {
             CU_ASSERT_FALSE(slice_equal(answers[i].salt, answers[j].salt));
             CU_ASSERT_FALSE(
