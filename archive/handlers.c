@@ -66,7 +66,8 @@ static enum handled on_archive_store(void *state, const struct event *event,
         bounce(event, output);
         return HANDLED;
     }
-    store_set_mark(archive->store, event->to, event->mark);
+    if (event->mark)
+        store_set_mark(archive->store, event->to, event->mark);
     if (store_knows(archive->store, event))
         return HANDLED;
     if (limit && !event->session &&
@@ -74,6 +75,19 @@ static enum handled on_archive_store(void *state, const struct event *event,
         bounce(event, output);
     else
         store_put(archive->store, event);
+    return HANDLED;
+}
+
+/* Taken into custody, and acknowledged by its client after all. */
+static enum handled on_archive_drop(void *state, const struct event *event,
+                                    struct output *output,
+                                    const char **reason_out)
+{
+    struct archive *archive = state;
+
+    (void)reason_out;
+    fence(archive, output);
+    store_drop(archive->store, event);
     return HANDLED;
 }
 
@@ -236,6 +250,7 @@ static enum handled on_inbox_list_ask(void *state, const struct event *event,
 const struct service_handler archive_handlers[] = {
     {EVENT_ACCOUNT_CHANGED, on_account_changed},
     {EVENT_ARCHIVE_STORE, on_archive_store},
+    {EVENT_ARCHIVE_DROP, on_archive_drop},
     {EVENT_ARCHIVE_REPLAY, on_archive_replay},
     {EVENT_ARCHIVE_PENDING_ASK, on_archive_pending_ask},
     {EVENT_INBOX_REGISTER, on_inbox_register},

@@ -29,9 +29,12 @@ void store_add_account(struct store *store, struct slice user);
 void store_remove_account(struct store *store, struct slice user);
 bool store_has_account(struct store *store, struct slice user);
 
-/* True: exactly this event was put for that user in the last two hours, even
- * if it has been delivered and deleted since. */
+/* True: this event was put for that user in the last two hours, the same way
+ * (even if it has been delivered and deleted since), or another way and it is
+ * still here.  One that was delivered and is given back is a new one. */
 bool store_knows(struct store *store, const struct event *event);
+/* Deletes the message that was put with this id for event->to. */
+void store_drop(struct store *store, const struct event *event);
 /* Forgets older ones, some at a time. */
 void store_purge(struct store *store);
 

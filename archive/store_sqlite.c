@@ -19,6 +19,7 @@ enum statement {
     SEEN,
     SET_SEEN,
     PURGE_SEEN,
+    DROP,
     COUNT,
     HAS_MESSAGES,
     PUT,
@@ -40,7 +41,8 @@ static const char *const migrations[] = {
     "CREATE INDEX message_user ON message (user, row);"
     "CREATE TABLE seen (row INTEGER PRIMARY KEY, origin INTEGER NOT NULL,"
     " sequence INTEGER NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL,"
-    " UNIQUE (origin, sequence, user));"
+    " path INTEGER NOT NULL, message INTEGER NOT NULL,"
+    " UNIQUE (origin, sequence, user, path));"
     "CREATE TABLE inbox (node TEXT PRIMARY KEY) WITHOUT ROWID;",
 };
 
@@ -140,27 +142,46 @@ bool store_has_account(struct store *store, struct slice user)
 
 bool store_knows(struct store *store, const struct event *event)
 {
-    sqlite3_stmt *seen = with_text(
-        store, SEEN,
-        "SELECT 1 FROM seen WHERE user = ?1 AND origin = ?2 AND sequence = ?3",
-        event->to);
+    sqlite3_stmt *seen =
+        with_text(store, SEEN,
+                  "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
+                  " user = ?1 AND (path = ?4 OR EXISTS (SELECT 1 FROM message"
+                  " WHERE message.row = seen.message AND message.user = ?1))",
+                  event->to);
 
     sqlite_bind_u64(seen, 2, event->origin);
     sqlite_bind_u64(seen, 3, event->sequence);
+    sqlite_bind_u64(seen, 4, event->path);
     return one_number(store, seen) != 0;
 }
 
 static void note(struct store *store, const struct event *event)
 {
-    sqlite3_stmt *seen = with_text(
-        store, SET_SEEN,
-        "INSERT INTO seen (user, origin, sequence, at) VALUES (?1, ?2, ?3, ?4)",
-        event->to);
+    sqlite3_stmt *seen =
+        with_text(store, SET_SEEN,
+                  "INSERT INTO seen (user, origin, sequence, path, at, message)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, last_insert_rowid())",
+                  event->to);
 
     sqlite_bind_u64(seen, 2, event->origin);
     sqlite_bind_u64(seen, 3, event->sequence);
-    sqlite_bind_u64(seen, 4, clock_unix_ms() / 1000);
+    sqlite_bind_u64(seen, 4, event->path);
+    sqlite_bind_u64(seen, 5, clock_unix_ms() / 1000);
     sqlite_run(&store->sqlite, seen);
+}
+
+void store_drop(struct store *store, const struct event *event)
+{
+    sqlite3_stmt *drop =
+        with_text(store, DROP,
+                  "DELETE FROM message WHERE user = ?1 AND row IN (SELECT"
+                  " message FROM seen WHERE user = ?1 AND origin = ?2 AND"
+                  " sequence = ?3)",
+                  event->to);
+
+    sqlite_bind_u64(drop, 2, event->origin);
+    sqlite_bind_u64(drop, 3, event->sequence);
+    sqlite_run(&store->sqlite, drop);
 }
 
 void store_purge(struct store *store)

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "acks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -182,6 +183,16 @@ static void leave(struct connection *connection)
         say_goodbye(connection);
 }
 
+static void go_on(struct connection *connection);
+
+static void go_on_if_answered(struct connection *connection)
+{
+    if (!connection->has_answer)
+        return;
+    connection->has_answer = false;
+    go_on(connection);
+}
+
 static void flush_dirty(struct frontend *frontend)
 {
     struct connection *connection;
@@ -189,6 +200,8 @@ static void flush_dirty(struct frontend *frontend)
     while ((connection = TAILQ_FIRST(&frontend->dirty))) {
         TAILQ_REMOVE(&frontend->dirty, connection, dirty_entry);
         connection->is_dirty = false;
+        go_on_if_answered(connection);
+        acks_request(connection);
         connection_flush(connection);
         if (connection->output.size > frontend->config.max_output_bytes &&
             connection->state != STREAM_STATE_CLOSED)
@@ -216,6 +229,7 @@ void connections_end_turn(struct frontend *frontend)
     flush_dirty(frontend);
     bury_doomed(frontend);
     frontend_publish(frontend);
+    acks_give_back(frontend);
 }
 
 /* Input. */
@@ -283,9 +297,11 @@ static size_t process(struct connection *connection, struct slice bytes)
 
 static void take_input(struct connection *connection, struct slice bytes)
 {
+    struct frontend *frontend = connection->frontend;
     struct buffer *input = &connection->input;
     size_t done;
 
+    frontend_publish(frontend); /* what is there is not of this input */
     connection->is_processing = true;
     if (input->size) {
         buffer_append(input, bytes);
@@ -301,7 +317,7 @@ static void take_input(struct connection *connection, struct slice bytes)
         buffer_deinit(input);
     connection->is_processing = false;
     update_reading(connection);
-    frontend_publish(connection->frontend);
+    acks_publish(connection);
 }
 
 static void go_on(struct connection *connection)
@@ -318,7 +334,8 @@ static void go_on(struct connection *connection)
 void connection_answered(struct connection *connection)
 {
     connection->is_waiting = false;
-    go_on(connection);
+    connection->has_answer = true;
+    connection_output(connection); /* it comes back at the end of the turn */
 }
 
 void connection_unpark(struct connection *connection)

@@ -42,6 +42,7 @@ struct connection {
     bool is_throttled; /* bytes_per_second used up */
     bool is_processing;
     bool has_header_sent;
+    bool has_answer;      /* to what it was waiting for */
     bool has_ended_units; /* STARTTLS: what came along does not count */
     unsigned failed_attempts;
     uint64_t bytes_owed;         /* read beyond bytes_per_second */

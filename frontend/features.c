@@ -15,7 +15,7 @@ static void write_bind(struct buffer *out)
 {
     buffer_append_text(out,
                        "<bind xmlns='" NS_BIND "'/><session xmlns='" NS_SESSION
-                       "'><optional/></session>");
+                       "'><optional/></session><sm xmlns='" NS_SM "'/>");
 }
 
 void features_write(struct connection *connection)

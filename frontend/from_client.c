@@ -1,5 +1,7 @@
 #include "from_client.h"
 
+#include "acks.h"
+
 void inbound_event_init(struct event *event, enum event_type type,
                         const struct inbound *inbound)
 {
@@ -58,6 +60,7 @@ static void answer(const struct inbound *inbound, struct slice type,
 
     stanza_write(connection_output(inbound->session->connection), &head,
                  payload);
+    acks_sent(inbound->session, NULL, NULL);
 }
 
 enum stream_verdict inbound_refuse(const struct inbound *inbound,

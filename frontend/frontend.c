@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "acks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -222,6 +223,8 @@ static void start_tables(struct frontend *frontend)
     TAILQ_INIT(&frontend->connections);
     TAILQ_INIT(&frontend->dirty);
     TAILQ_INIT(&frontend->doomed);
+    LIST_INIT(&frontend->marks);
+    STAILQ_INIT(&frontend->ended);
     frontend->sessions = map_create();
     frontend->requests = map_create();
     frontend->iq_services = map_create();
@@ -266,6 +269,7 @@ void frontend_deinit(struct frontend *frontend)
 {
     listener_stop(frontend);
     end_connections(frontend);
+    acks_deinit(frontend);
     worker_pool_destroy(&frontend->key_workers, keys_discard);
     snapshots_drop(frontend);
     loop_timer_destroy(&frontend->drain_timer);

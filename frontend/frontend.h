@@ -8,6 +8,7 @@
  *   stream.c       the states of an XMPP stream; features.c, bind.c
  *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
  *   session.c      sessions: table, dedupe window, directed presence
+ *   acks.c         XEP-0198: what each side has of what the other sent
  *   from_client.c  stanza -> event; iq.c, presence.c
  *   inbox.c        what services send here; to_client.c: event -> client
  *   snapshot.c     what services ask after
@@ -49,6 +50,8 @@ struct frontend_config {
     uint64_t max_stanza_bytes;
     uint64_t max_stanza_bytes_unauthenticated;
     uint64_t max_output_bytes;
+    uint64_t max_unacked; /* stanzas */
+    uint64_t ack_timeout;
     uint64_t key_threads;
     uint64_t key_queue;
 };
@@ -76,8 +79,11 @@ struct frontend {
     struct loop_timer *end_of_turn;
     char scratch[SCRATCH_BYTES];
     /* Sessions, and what is asked for. */
-    struct map *sessions; /* id -> struct session */
-    struct map *requests; /* number -> struct connection */
+    struct map *sessions;                /* id -> struct session */
+    LIST_HEAD(mark_list, mark) marks;    /* acks.c: awaiting confirms */
+    STAILQ_HEAD(acks_queue, acks) ended; /* acks.c: to be given back */
+    uint64_t custody_ms;                 /* when all was taken last */
+    struct map *requests;                /* number -> struct connection */
     uint64_t last_request;
     uint64_t logins; /* since memory was given back last */
     uint64_t last_login_ms;

@@ -64,12 +64,12 @@ uint64_t inbox_epoch_of(const struct inbox *inbox, struct slice service,
 /* Reading. */
 
 static bool handle(void *argument, const struct event *event,
-                   const char **reason_out)
+                   struct bus_receipt *receipt, const char **reason_out)
 {
     struct inbox *inbox = argument;
 
     if (inbox_epoch_is_current(inbox, event))
-        return to_client(inbox->frontend, event, reason_out);
+        return to_client(inbox->frontend, event, receipt, reason_out);
     log_debug("inbox: %s of a former owner dropped by=%.*s",
               event_type_name(event->type), SLICE_FORMAT(event->by));
     return true;
@@ -89,6 +89,13 @@ static void on_received(void *argument, struct bus_message *message)
         return;
     log_error("inbox: events of a newer major version; consuming stops");
     inbox->is_broken = true;
+}
+
+bool inbox_is_half_full(const struct inbox *inbox)
+{
+    const struct daemon_common *common = daemon_common(inbox->frontend->daemon);
+
+    return intake_open(inbox->intake) > common->prefetch / 2;
 }
 
 /* The register, kept by archive.pp(node). */

@@ -15,6 +15,8 @@ struct inbox;
 struct inbox *inbox_create(struct frontend *frontend);
 void inbox_destroy(struct inbox **inbox);
 bool inbox_is_registered(const struct inbox *inbox);
+/* So many messages are not acknowledged that it is about to stand still. */
+bool inbox_is_half_full(const struct inbox *inbox);
 /* When the last message came; 0: none yet. */
 uint64_t inbox_active_ms(const struct inbox *inbox);
 /* Leaves the queue; then it is deleted and struck from the register. */
@@ -30,6 +32,6 @@ uint64_t inbox_epoch_of(const struct inbox *inbox, struct slice service,
 
 /* to_client.c.  False: `reason_out`, not an event for a frontend. */
 bool to_client(struct frontend *frontend, const struct event *event,
-               const char **reason_out);
+               struct bus_receipt *receipt, const char **reason_out);
 
 #endif

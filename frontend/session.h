@@ -9,6 +9,7 @@
 
 enum { SESSION_DIRECTED_MAX = 1000 };
 
+struct acks;
 struct seen;
 
 /* The last broadcast presence: lang, extra and payload, one after another. */
@@ -31,6 +32,7 @@ struct session {
     uint64_t since;                 /* Unix ms */
     struct last_presence *presence; /* NULL: none, or unavailable */
     struct map *directed;           /* JIDs, or NULL */
+    struct acks *acks;              /* XEP-0198; NULL: not enabled */
     struct seen *seen;              /* see seen.h; NULL: nothing yet */
 };
 

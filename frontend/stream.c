@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "acks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -149,11 +150,13 @@ static void end_session(struct connection *connection, bool is_known,
     if (session->is_bound)
         log_info("session %s: closed address=%s reason=\"%s\"", session->full,
                  connection->address, reason);
+    acks_end(session);
     session_destroy(&connection->session);
     loop_timer_start(connection->frontend->end_of_turn, 0);
 }
 
-static void write_end(struct connection *connection, enum stream_error error)
+static void write_end(struct connection *connection, enum stream_error error,
+                      struct slice detail)
 {
     struct buffer *out;
 
@@ -163,13 +166,13 @@ static void write_end(struct connection *connection, enum stream_error error)
     if (error != STREAM_ERROR_NONE)
         buffer_appendf(out,
                        "<stream:error><%s xmlns='" NS_STREAM_ERRORS
-                       "'/></stream:error>",
-                       stream_error_name(error));
+                       "'/>%.*s</stream:error>",
+                       stream_error_name(error), SLICE_FORMAT(detail));
     buffer_append_text(out, "</stream:stream>");
 }
 
 static void end(struct connection *connection, enum stream_error error,
-                bool is_known, const char *reason)
+                struct slice detail, bool is_known, const char *reason)
 {
     if (connection->state == STREAM_STATE_CLOSED)
         return;
@@ -177,24 +180,30 @@ static void end(struct connection *connection, enum stream_error error,
         log_debug("connection %s: closed reason=\"%s\"", connection->address,
                   reason);
     end_session(connection, is_known, reason);
-    write_end(connection, error);
+    write_end(connection, error, detail);
     connection_close(connection);
 }
 
 void stream_fail(struct connection *connection, enum stream_error error,
                  const char *reason)
 {
-    end(connection, error, true, reason);
+    end(connection, error, SLICE_NONE, true, reason);
+}
+
+void stream_fail_with(struct connection *connection, enum stream_error error,
+                      struct slice detail, const char *reason)
+{
+    end(connection, error, detail, true, reason);
 }
 
 void stream_kick(struct connection *connection, enum stream_error error)
 {
-    end(connection, error, false, stream_error_name(error));
+    end(connection, error, SLICE_NONE, false, stream_error_name(error));
 }
 
 void stream_end(struct connection *connection)
 {
-    end(connection, STREAM_ERROR_NONE, true, "client ended it");
+    end(connection, STREAM_ERROR_NONE, SLICE_NONE, true, "client ended it");
 }
 
 void stream_lost(struct connection *connection, const char *reason)
@@ -265,16 +274,29 @@ static void negotiate(struct connection *connection,
         refuse(connection, stanza);
 }
 
+static enum stream_verdict take_bound(struct connection *connection,
+                                      const struct stanza *stanza)
+{
+    enum stream_verdict verdict = from_client(connection, stanza);
+
+    if (verdict == STREAM_TAKEN)
+        acks_received(connection);
+    return verdict;
+}
+
 static enum stream_verdict take_stanza(struct connection *connection,
                                        const struct stanza *stanza,
                                        struct slice bytes)
 {
     bool is_bound = connection->state == STREAM_STATE_BOUND;
+    bool is_sm = slice_is(stanza->ns, NS_SM);
 
     if (connection->state == STREAM_STATE_NEGOTIATING)
         negotiate(connection, stanza, bytes);
     else if (is_bound && stanza->kind != STANZA_OTHER)
-        return from_client(connection, stanza);
+        return take_bound(connection, stanza);
+    else if (is_sm && stanza->kind == STANZA_OTHER)
+        acks_element(connection, stanza);
     else if (!is_bound && bind_is_request(stanza))
         return bind_request(connection, stanza);
     else
@@ -334,6 +356,7 @@ void stream_tick(struct connection *connection, uint64_t now_ms)
         return;
     if (connection->state == STREAM_STATE_BOUND) {
         keep_alive(connection, now_ms);
+        acks_tick(connection, now_ms);
     } else if (!connection->is_waiting) {
         if (now_ms >= connection->login_deadline_ms)
             stream_fail(connection, STREAM_ERROR_CONNECTION_TIMEOUT,

@@ -18,6 +18,9 @@ enum stream_verdict stream_unit(struct connection *connection,
  * the log. */
 void stream_fail(struct connection *connection, enum stream_error error,
                  const char *reason);
+/* With an application-specific condition (RFC 6120 4.9.4). */
+void stream_fail_with(struct connection *connection, enum stream_error error,
+                      struct slice detail, const char *reason);
 /* The same by the order of delivery, which has forgotten the session. */
 void stream_kick(struct connection *connection, enum stream_error error);
 /* Ends it in order (RFC 6120 4.4) and closes. */

@@ -1,5 +1,6 @@
 #include "inbox.h"
 
+#include "acks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/give_back.h"
@@ -51,16 +52,21 @@ static void write_stanza(const struct session *session,
     buffer_deinit(&delayed);
 }
 
-static void deliver(struct frontend *frontend, const struct event *event)
+static void deliver(struct frontend *frontend, const struct event *event,
+                    struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
 
-    if (!session || !session->is_bound)
+    if (!session || !session->is_bound) {
         give_back(event, slice_of(daemon_node(frontend->daemon)),
                   &frontend->output); /* delivery did not know yet */
-    else if (event->kind == STANZA_PRESENCE ||
-             !seen_is_repeat(&session->seen, event))
+    } else if (event->kind != STANZA_PRESENCE &&
+               seen_is_repeat(&session->seen, event)) {
+        acks_sent_again(session, event, receipt);
+    } else {
         write_stanza(session, event);
+        acks_sent(session, event, receipt);
+    }
 }
 
 /* Sessions. */
@@ -79,10 +85,12 @@ static void close_unknown(struct frontend *frontend, const struct event *bound)
     output_to_user(&frontend->output, SERVICE_DELIVERY, event.from, &event);
 }
 
-static void session_bound(struct frontend *frontend, const struct event *event)
+static void session_bound(struct frontend *frontend, const struct event *event,
+                          struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
 
+    (void)receipt;
     if (session)
         bind_answered(session->connection, event);
     else
@@ -99,17 +107,20 @@ static enum stream_error find_stream_error(struct slice name)
     return STREAM_ERROR_RESET;
 }
 
-static void session_kick(struct frontend *frontend, const struct event *event)
+static void session_kick(struct frontend *frontend, const struct event *event,
+                         struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
 
+    (void)receipt;
     if (session)
         stream_kick(session->connection, find_stream_error(event->condition));
 }
 
 static const struct {
     enum event_type type;
-    void (*handle)(struct frontend *frontend, const struct event *event);
+    void (*handle)(struct frontend *frontend, const struct event *event,
+                   struct bus_receipt *receipt);
 } handlers[] = {
     {EVENT_STANZA_DELIVER, deliver},
     {EVENT_SESSION_BOUND, session_bound},
@@ -117,12 +128,12 @@ static const struct {
 };
 
 bool to_client(struct frontend *frontend, const struct event *event,
-               const char **reason_out)
+               struct bus_receipt *receipt, const char **reason_out)
 {
     for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
         if (handlers[i].type != event->type)
             continue;
-        handlers[i].handle(frontend, event);
+        handlers[i].handle(frontend, event, receipt);
         return true;
     }
     *reason_out = "not an event for a frontend";

@@ -59,10 +59,11 @@ static void enter(struct orphan *orphan, enum orphan_state state)
 /* Messages. */
 
 static bool handle(void *argument, const struct event *event,
-                   const char **reason_out)
+                   struct bus_receipt *receipt, const char **reason_out)
 {
     struct orphan *orphan = argument;
 
+    (void)receipt;
     (void)reason_out;
     if (event->type != EVENT_STANZA_DELIVER)
         return true; /* sessions of a frontend that is gone are over anyhow */

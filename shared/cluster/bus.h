@@ -111,6 +111,8 @@ typedef void (*bus_settled_fn)(void *argument);
 struct bus_receipt *bus_receipt_create(struct bus *bus, bus_settled_fn settled,
                                        void *argument);
 void bus_receipt_seal(struct bus_receipt *receipt);
+/* Counts one publish more: not settled before bus_receipt_settle. */
+void bus_receipt_hold(struct bus_receipt *receipt);
 /* Counts one publish as done (see `unroutable`). */
 void bus_receipt_settle(struct bus_receipt *receipt);
 

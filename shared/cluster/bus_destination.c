@@ -177,7 +177,7 @@ static struct bus_parcel *publish(struct bus_destination *destination,
         parcel = append_parcel(destination);
     bus_parcel_append(parcel, event, is_durable, receipt);
     if (receipt)
-        bus_receipt_opened(receipt);
+        bus_receipt_hold(receipt);
     count_bytes(destination, event.size);
     mark_dirty(destination);
     return parcel;

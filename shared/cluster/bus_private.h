@@ -297,7 +297,6 @@ void bus_destinations_turn(struct bus *bus);
 void bus_destination_report(struct bus_parcel *parcel);
 void bus_destinations_free(struct bus *bus);
 
-void bus_receipt_opened(struct bus_receipt *receipt);
 void bus_receipt_settled(struct bus_receipt *receipt); /* NULL is allowed */
 void bus_receipts_turn(struct bus *bus);
 void bus_receipts_free(struct bus *bus);

@@ -38,7 +38,7 @@ void bus_receipt_seal(struct bus_receipt *receipt)
     check_ready(receipt);
 }
 
-void bus_receipt_opened(struct bus_receipt *receipt)
+void bus_receipt_hold(struct bus_receipt *receipt)
 {
     /* Sealed and nothing outstanding: about to be called and freed. */
     BUG_ON(receipt->is_sealed && !receipt->outstanding);

@@ -53,9 +53,10 @@ enum event_type {
     EVENT_ACCOUNT_ANSWER,   /* roster -> node: done, or `condition` */
     EVENT_ACCOUNT_CHANGED,  /* roster -> archive, delivery(user) */
     /* Archive. */
-    EVENT_ARCHIVE_STORE,       /* delivery -> archive(user): nobody is there */
-    EVENT_ARCHIVE_REPLAY,      /* delivery -> archive(user): session is there */
-    EVENT_ARCHIVE_REPLAYED,    /* archive -> delivery(user): up to `mark` */
+    EVENT_ARCHIVE_STORE,    /* delivery -> archive(user): nobody is there */
+    EVENT_ARCHIVE_DROP,     /* frontend -> archive(user): the client has it */
+    EVENT_ARCHIVE_REPLAY,   /* delivery -> archive(user): session is there */
+    EVENT_ARCHIVE_REPLAYED, /* archive -> delivery(user): up to `mark` */
     EVENT_ARCHIVE_PENDING_ASK, /* delivery -> archive: for which `names` is
                                   something stored? */
     EVENT_ARCHIVE_PENDING,     /* archive -> node: for these `names` */

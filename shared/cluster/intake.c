@@ -114,7 +114,7 @@ static bool handle_all(struct intake *intake, struct slice body,
         read = event_batch_next(&batch, &event, &raw, &reason);
         if (read == EVENT_READ_BAD ||
             (read == EVENT_READ_OK &&
-             !intake->handle(intake->argument, &event, &reason)))
+             !intake->handle(intake->argument, &event, receipt, &reason)))
             publish_dead(intake, raw, reason, receipt);
     }
     if (read == EVENT_READ_BROKEN)

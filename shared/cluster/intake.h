@@ -11,8 +11,10 @@
 
 struct intake;
 
-/* False: it goes to `dead`, with *reason_out (static text). */
+/* False: it goes to `dead`, with *reason_out (static text).  `receipt` is of
+ * the message, which is not acknowledged while somebody holds it. */
 typedef bool (*intake_handle_fn)(void *argument, const struct event *event,
+                                 struct bus_receipt *receipt,
                                  const char **reason_out);
 
 struct intake *intake_create(struct daemon *daemon, const char *queue,

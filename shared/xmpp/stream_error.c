@@ -19,6 +19,7 @@ static const char *const names[STREAM_ERROR_COUNT] = {
     [STREAM_ERROR_RESOURCE_CONSTRAINT] = "resource-constraint",
     [STREAM_ERROR_RESTRICTED_XML] = "restricted-xml",
     [STREAM_ERROR_SYSTEM_SHUTDOWN] = "system-shutdown",
+    [STREAM_ERROR_UNDEFINED_CONDITION] = "undefined-condition",
     [STREAM_ERROR_UNSUPPORTED_ENCODING] = "unsupported-encoding",
     [STREAM_ERROR_UNSUPPORTED_STANZA_TYPE] = "unsupported-stanza-type",
     [STREAM_ERROR_UNSUPPORTED_VERSION] = "unsupported-version",

@@ -240,6 +240,11 @@ FAKE void bus_receipt_seal(struct bus_receipt *receipt)
     receipt->is_sealed = true;
 }
 
+FAKE void bus_receipt_hold(struct bus_receipt *receipt)
+{
+    receipt->outstanding++;
+}
+
 FAKE void bus_receipt_settle(struct bus_receipt *receipt)
 {
     BUG_ON(!receipt->outstanding);

@@ -271,6 +271,7 @@ class Client:
         self.features = None
         self.jid = None
         self.ids = 0
+        self.stanzas = 0  # received; since XEP-0198 was enabled
         self.reader = None
         if connect:
             self.open()
@@ -328,6 +329,10 @@ class Client:
         return proceed
 
     def take(self, element):
+        if element.tag in (CLIENT + "message", CLIENT + "presence", CLIENT + "iq"):
+            self.stanzas += 1
+        elif element.tag == "{urn:xmpp:sm:3}enabled":
+            self.stanzas = 0
         if element.tag == STREAM + "error":
             self.error = element[0].tag.split("}")[1]
         self.received.append(element)

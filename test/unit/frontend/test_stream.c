@@ -69,7 +69,8 @@ static void test_features(void)
     client_send(&client, HEADER);
     EXPECT_TEXT(&client, "<stream:features><bind xmlns='" NS_BIND
                          "'/><session xmlns='" NS_SESSION
-                         "'><optional/></session></stream:features>");
+                         "'><optional/></session><sm xmlns='" NS_SM
+                         "'/></stream:features>");
     client_close(&client);
     fixture_close();
 }
