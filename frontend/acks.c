@@ -83,17 +83,18 @@ static void write_answer(struct acks *acks)
 /* XEP-0198 3. */
 static void enable(struct connection *connection)
 {
+    struct session *session = connection->session;
     struct acks *acks;
 
-    if (connection->state != STREAM_STATE_BOUND || connection->session->acks) {
+    if (!session || !session->is_bound || session->acks) {
         write_failed(connection, "unexpected-request");
         return;
     }
     acks = memory_new(sizeof(*acks));
-    acks->session = connection->session;
+    acks->session = session;
     STAILQ_INIT(&acks->marks);
     STAILQ_INIT(&acks->unacked);
-    connection->session->acks = acks;
+    session->acks = acks;
     connection_write(connection, SLICE("<enabled xmlns='" NS_SM "'/>"));
 }
 
