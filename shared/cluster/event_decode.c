@@ -185,7 +185,7 @@ static bool read_fields(struct decoding *decoding, struct slice rest,
         if (!is_read)
             return false;
     }
-    return true;
+    return rest.size == 0 || bad(decoding, "bytes behind the event");
 }
 
 static bool read_event(struct decoding *decoding, struct slice raw)
