@@ -53,6 +53,13 @@ static void bounce(const struct event *event, struct output *output)
     buffer_deinit(&payload);
 }
 
+/* What is given back, or taken into custody, was sent before the fence. */
+static bool is_after_fence(const struct event *event)
+{
+    return !event->is_behind && !slice_is(event->condition, "returned") &&
+           !slice_is(event->condition, "custody");
+}
+
 static enum handled on_archive_store(void *state, const struct event *event,
                                      struct output *output,
                                      const char **reason_out)
@@ -70,6 +77,8 @@ static enum handled on_archive_store(void *state, const struct event *event,
         store_set_mark(archive->store, event->to, event->mark);
     if (store_knows(archive->store, event))
         return HANDLED;
+    if (is_after_fence(event))
+        store_unfence(archive->store, event->to);
     if (limit && !event->session &&
         store_count(archive->store, event->to) >= limit)
         bounce(event, output);
@@ -116,6 +125,7 @@ static void replay_row(void *argument, uint64_t row, struct slice raw)
     deliver.session = page->replay->session;
     deliver.mark = 0;
     deliver.condition = SLICE_NONE;
+    deliver.is_behind = false;
     output_to_inbox(page->output, page->replay->node, &deliver);
 }
 
@@ -132,6 +142,7 @@ static enum handled on_archive_replay(void *state, const struct event *event,
     (void)reason_out;
     fence(archive, output);
     store_delete_until(archive->store, event->to, event->count);
+    store_unfence(archive->store, event->to); /* delivery asks: it is over */
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
     answer.has_more = store_each(archive->store, event->to,
                                  archive->config->page, replay_row, &page);

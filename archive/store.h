@@ -41,6 +41,9 @@ void store_purge(struct store *store);
 uint64_t store_count(struct store *store, struct slice user);
 /* For event->to.  Rows count up in the order of storing. */
 void store_put(struct store *store, const struct event *event);
+/* What was stored for that user with event->is_behind comes next: after all
+ * that has been stored until now. */
+void store_unfence(struct store *store, struct slice user);
 void store_delete_until(struct store *store, struct slice user, uint64_t row);
 
 bool store_has_messages(struct store *store, struct slice user);

@@ -23,6 +23,9 @@ enum statement {
     COUNT,
     HAS_MESSAGES,
     PUT,
+    HAS_BEHIND,
+    COPY_BEHIND,
+    REMOVE_BEHIND,
     DELETE_UNTIL,
     EACH,
     SET_MARK,
@@ -44,6 +47,15 @@ static const char *const migrations[] = {
     " path INTEGER NOT NULL, message INTEGER NOT NULL,"
     " UNIQUE (origin, sequence, user, path));"
     "CREATE TABLE inbox (node TEXT PRIMARY KEY) WITHOUT ROWID;",
+    "ALTER TABLE message ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE message SET (origin, sequence) = (SELECT origin, sequence FROM seen"
+    " WHERE seen.message = message.row) WHERE EXISTS"
+    " (SELECT 1 FROM seen WHERE seen.message = message.row);"
+    "CREATE INDEX message_id ON message (origin, sequence);"
+    "CREATE INDEX message_behind ON message (user) WHERE behind;"
+    "ALTER TABLE seen DROP COLUMN message;",
 };
 
 struct store {
@@ -145,8 +157,9 @@ bool store_knows(struct store *store, const struct event *event)
     sqlite3_stmt *seen =
         with_text(store, SEEN,
                   "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
-                  " user = ?1 AND (path = ?4 OR EXISTS (SELECT 1 FROM message"
-                  " WHERE message.row = seen.message AND message.user = ?1))",
+                  " user = ?1 AND path = ?4 UNION ALL"
+                  " SELECT 1 FROM message WHERE origin = ?2 AND sequence = ?3"
+                  " AND user = ?1",
                   event->to);
 
     sqlite_bind_u64(seen, 2, event->origin);
@@ -159,8 +172,8 @@ static void note(struct store *store, const struct event *event)
 {
     sqlite3_stmt *seen =
         with_text(store, SET_SEEN,
-                  "INSERT INTO seen (user, origin, sequence, path, at, message)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, last_insert_rowid())",
+                  "INSERT INTO seen (user, origin, sequence, path, at)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5)",
                   event->to);
 
     sqlite_bind_u64(seen, 2, event->origin);
@@ -174,9 +187,8 @@ void store_drop(struct store *store, const struct event *event)
 {
     sqlite3_stmt *drop =
         with_text(store, DROP,
-                  "DELETE FROM message WHERE user = ?1 AND row IN (SELECT"
-                  " message FROM seen WHERE user = ?1 AND origin = ?2 AND"
-                  " sequence = ?3)",
+                  "DELETE FROM message WHERE user = ?1 AND origin = ?2 AND"
+                  " sequence = ?3",
                   event->to);
 
     sqlite_bind_u64(drop, 2, event->origin);
@@ -215,14 +227,43 @@ void store_put(struct store *store, const struct event *event)
 {
     struct buffer encoded = BUFFER_EMPTY;
     sqlite3_stmt *put = with_text(
-        store, PUT, "INSERT INTO message (user, event) VALUES (?1, ?2)",
+        store, PUT,
+        "INSERT INTO message (user, event, origin, sequence, behind)"
+        " VALUES (?1, ?2, ?3, ?4, ?5)",
         event->to);
 
     event_encode(&encoded, event);
     sqlite_bind_bytes(put, 2, buffer_slice(&encoded));
+    sqlite_bind_u64(put, 3, event->origin);
+    sqlite_bind_u64(put, 4, event->sequence);
+    sqlite_bind_u64(put, 5, event->is_behind);
     sqlite_run(&store->sqlite, put);
     buffer_deinit(&encoded);
     note(store, event);
+}
+
+static bool has_behind(struct store *store, struct slice user)
+{
+    return one_number(store, with_text(store, HAS_BEHIND,
+                                       "SELECT 1 FROM message WHERE user = ?1"
+                                       " AND behind LIMIT 1",
+                                       user)) != 0;
+}
+
+void store_unfence(struct store *store, struct slice user)
+{
+    if (!has_behind(store, user))
+        return;
+    sqlite_run(&store->sqlite,
+               with_text(store, COPY_BEHIND,
+                         "INSERT INTO message (user, event, origin, sequence)"
+                         " SELECT user, event, origin, sequence FROM message"
+                         " WHERE user = ?1 AND behind ORDER BY row",
+                         user));
+    sqlite_run(
+        &store->sqlite,
+        with_text(store, REMOVE_BEHIND,
+                  "DELETE FROM message WHERE user = ?1 AND behind", user));
 }
 
 void store_delete_until(struct store *store, struct slice user, uint64_t row)

@@ -6,6 +6,7 @@
  *   snapshot.c      what frontends report, and frontends that are gone
  *   pending.c       for whom is something stored? asked when taking over
  *   replay.c        stored messages before live ones
+ *   fence.c         sessions that leave a frontend
  *   route.c         RFC 6121 section 8
  *   reply.c         errors and results
  *   server.c        answers for the server's and the users' own addresses
@@ -19,6 +20,7 @@
 #include "base/map.h"
 #include "cluster/service.h"
 
+#include "fence.h"
 #include "replay.h"
 
 struct delivery_config {
@@ -33,6 +35,7 @@ struct delivery {
     struct map *users; /* bare JID -> struct user */
     struct replay_list replay_wanted;
     struct replay_list replay_asked; /* oldest first */
+    struct fence_list fences;        /* not come back */
     uint64_t mark;    /* of the last archive.store; rises over all users */
     uint64_t request; /* of the last question to the archive */
     uint64_t pending_first, pending_last; /* requests of pending.h; 0: none */

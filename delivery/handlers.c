@@ -14,6 +14,7 @@ struct delivery *delivery_create(const struct delivery_config *config,
     delivery->users = map_create();
     TAILQ_INIT(&delivery->replay_wanted);
     TAILQ_INIT(&delivery->replay_asked);
+    TAILQ_INIT(&delivery->fences);
     /* An answer to a former owner's question never looks like one to ours. */
     delivery->request = clock_unix_ms() << 20;
     delivery->mark = delivery->request;
@@ -29,7 +30,7 @@ void delivery_destroy(struct delivery **delivery)
     while (map_next((*delivery)->users, &position, &bare, &value)) {
         struct user *user = value;
 
-        user_destroy(&user);
+        user_destroy(*delivery, &user);
     }
     map_destroy(&(*delivery)->users);
     memory_free(&(*delivery)->domain);
@@ -96,6 +97,31 @@ static enum handled on_session_bind(void *state, const struct event *event,
         send_bound(event, session, NULL, output);
     else
         bind_session(delivery, user, event, output);
+    return HANDLED;
+}
+
+/* XEP-0198 5, asked for by the frontend where the client is now. */
+static enum handled on_session_resume(void *state, const struct event *event,
+                                      struct output *output,
+                                      const char **reason_out)
+{
+    struct user *user = user_find(state, event->to);
+    struct session *session = user ? session_find(user, event->session) : NULL;
+
+    (void)reason_out;
+    if (session)
+        fence_move(state, user, session, event, output);
+    else
+        fence_refuse(event, output);
+    return HANDLED;
+}
+
+static enum handled on_session_fenced(void *state, const struct event *event,
+                                      struct output *output,
+                                      const char **reason_out)
+{
+    (void)reason_out;
+    fence_returned(state, event, output);
     return HANDLED;
 }
 
@@ -213,6 +239,8 @@ static enum handled on_archive_replayed(void *state, const struct event *event,
 const struct service_handler delivery_handlers[] = {
     {EVENT_STANZA_ROUTE, on_stanza_route},
     {EVENT_SESSION_BIND, on_session_bind},
+    {EVENT_SESSION_RESUME, on_session_resume},
+    {EVENT_SESSION_FENCED, on_session_fenced},
     {EVENT_SESSION_PRESENCE, on_session_presence},
     {EVENT_SESSION_INTERESTED, on_session_interested},
     {EVENT_SESSION_CLOSE, on_session_close},

@@ -46,6 +46,7 @@ static void batch_end(void *state, struct output *output)
 
 static void tick(void *state, uint64_t now_ms, struct output *output)
 {
+    fence_tick(state, now_ms, output);
     replay_tick(state, now_ms, output);
 }
 

@@ -3,24 +3,28 @@
 #include "base/clock.h"
 #include "session_copy.h"
 
+/* NULL: in none. */
 static struct replay_list *list_of(struct delivery *delivery,
                                    enum replay_state state)
 {
-    return state == REPLAY_WANTED ? &delivery->replay_wanted
-                                  : &delivery->replay_asked;
+    if (state == REPLAY_WANTED)
+        return &delivery->replay_wanted;
+    return state == REPLAY_ASKED ? &delivery->replay_asked : NULL;
 }
 
 static void enter(struct delivery *delivery, struct user *user,
                   enum replay_state state)
 {
     struct replay *replay = &user->replay;
+    struct replay_list *from = list_of(delivery, replay->state);
+    struct replay_list *to = list_of(delivery, state);
 
-    if (replay->state != REPLAY_NONE)
-        TAILQ_REMOVE(list_of(delivery, replay->state), replay, link);
+    if (from)
+        TAILQ_REMOVE(from, replay, link);
     replay->state = state;
     replay->user = user;
-    if (state != REPLAY_NONE)
-        TAILQ_INSERT_TAIL(list_of(delivery, state), replay, link);
+    if (to)
+        TAILQ_INSERT_TAIL(to, replay, link);
 }
 
 bool replay_is_under_way(const struct user *user)
@@ -39,8 +43,37 @@ static void begin(struct delivery *delivery, struct user *user,
 void replay_start(struct delivery *delivery, struct user *user,
                   const struct session *session)
 {
-    if (!replay_is_under_way(user))
+    if (user->replay.state == REPLAY_FENCED)
+        user->replay.is_due = true;
+    else if (!replay_is_under_way(user))
         begin(delivery, user, session);
+}
+
+bool replay_covers(const struct user *user, const struct session *session)
+{
+    return user->replay.state == REPLAY_FENCED ||
+           (replay_is_under_way(user) && user->replay.session == session->id);
+}
+
+/* A page under way is not counted as delivered: it comes again, and what is
+ * given back of it is known in the archive by its id. */
+void replay_hold(struct delivery *delivery, struct user *user)
+{
+    if (user->replay.state == REPLAY_FENCED)
+        return;
+    user->replay.is_due = replay_is_under_way(user);
+    user->replay.session = 0;
+    enter(delivery, user, REPLAY_FENCED);
+}
+
+void replay_release(struct delivery *delivery, struct user *user)
+{
+    const struct session *best = session_best(user);
+
+    if (best && user->replay.is_due)
+        begin(delivery, user, best);
+    else
+        replay_stop(delivery, user);
 }
 
 void replay_stop(struct delivery *delivery, struct user *user)
@@ -58,7 +91,8 @@ void replay_session_lost(struct delivery *delivery, struct user *user,
 {
     struct session *other = session_best(user);
 
-    if (!replay_is_under_way(user) || user->replay.session != session)
+    if (!list_of(delivery, user->replay.state) ||
+        user->replay.session != session)
         return;
     if (other)
         begin(delivery, user, other);
@@ -69,8 +103,10 @@ void replay_session_lost(struct delivery *delivery, struct user *user,
 uint64_t replay_stored(struct delivery *delivery, struct user *user)
 {
     delivery->mark++;
-    if (user)
-        user->replay.mark = delivery->mark;
+    if (!user)
+        return delivery->mark;
+    user->replay.mark = delivery->mark;
+    user->replay.is_due = true;
     return delivery->mark;
 }
 

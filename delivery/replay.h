@@ -19,6 +19,7 @@ struct user;
 
 enum replay_state {
     REPLAY_NONE,   /* live, or nobody there */
+    REPLAY_FENCED, /* nothing is asked for until all fences are back */
     REPLAY_WANTED, /* to be asked for at the end of the batch */
     REPLAY_ASKED,  /* the archive's answer is to come */
 };
@@ -33,12 +34,19 @@ struct replay {
     uint64_t request;    /* of the last question ... */
     uint64_t asked_mark; /* ... and `mark` at that time */
     uint64_t asked_ms;
+    bool is_due; /* fenced: something is stored, or may be */
 };
 
 TAILQ_HEAD(replay_list, replay);
 
 /* Messages for the user go through the archive. */
 bool replay_is_under_way(const struct user *user);
+/* Those for this session do, too. */
+bool replay_covers(const struct user *user, const struct session *session);
+/* A fence was put: what comes from now on waits behind it ... */
+void replay_hold(struct delivery *delivery, struct user *user);
+/* ... until the last one is back. */
+void replay_release(struct delivery *delivery, struct user *user);
 /* This session has come online; no effect while a replay is under way. */
 void replay_start(struct delivery *delivery, struct user *user,
                   const struct session *session);

@@ -68,22 +68,29 @@ static void deliver(const struct event *stanza, const struct session *session,
     output_to_inbox(output, slice_of(session->node), &event);
 }
 
+/* What is given back was there before the fence. */
+static bool is_behind(const struct user *user, const struct event *stanza)
+{
+    return user && user->fences && !slice_is(stanza->condition, "returned");
+}
+
 /* Chat states are for those who are there (XEP-0160), but they do not
- * overtake what is being replayed.  With the session it is being replayed to:
- * the user is there, limits for absent ones do not count. */
+ * overtake what is being replayed.  With a session to replay to: the user is
+ * there, limits for absent ones do not count. */
 static void store(struct delivery *delivery, struct user *user,
                   const struct event *stanza, struct output *output)
 {
-    bool is_replaying = user && replay_is_under_way(user);
+    const struct session *best = user ? session_best(user) : NULL;
+    bool is_replaying = best && replay_is_under_way(user);
     struct event event;
 
     if (!stanza->is_durable && !is_replaying)
         return;
     event_copy_as(&event, EVENT_ARCHIVE_STORE, stanza);
     event.to = jid_text_bare(stanza->to);
-    event.session = is_replaying ? user->replay.session : 0;
+    event.session = is_replaying ? best->id : 0;
     event.node = SLICE_NONE;
-    event.condition = SLICE_NONE;
+    event.is_behind = is_behind(user, stanza);
     if (!event.stamp)
         event.stamp = clock_unix_ms();
     event.mark = replay_stored(delivery, user);
@@ -141,8 +148,7 @@ static void deliver_matched(struct delivery *delivery, struct user *user,
 {
     if (rule->matched == DROP)
         return;
-    if (rule->bare == BEST && replay_is_under_way(user) &&
-        user->replay.session == session->id)
+    if (rule->bare == BEST && replay_covers(user, session))
         store(delivery, user, stanza, output);
     else
         deliver(stanza, session, output);
@@ -205,7 +211,8 @@ static void end_returned(struct delivery *delivery, struct user **user,
     if (!*user || !slice_is(stanza->condition, "returned"))
         return;
     session = session_find(*user, stanza->session);
-    if (!session)
+    if (!session || session->is_moving ||
+        !slice_is(stanza->node, session->node))
         return;
     session_end(delivery, *user, &session, NULL, output);
     if (!(*user)->sessions)

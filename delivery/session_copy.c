@@ -28,8 +28,9 @@ static void session_destroy(struct session **session)
     memory_free(session);
 }
 
-void user_destroy(struct user **user)
+void user_destroy(struct delivery *delivery, struct user **user)
 {
+    fences_drop(delivery, *user);
     while ((*user)->sessions) {
         struct session *session = (*user)->sessions;
 
@@ -41,11 +42,11 @@ void user_destroy(struct user **user)
 
 void user_maybe_forget(struct delivery *delivery, struct user **user)
 {
-    if ((*user)->sessions)
+    if ((*user)->sessions || (*user)->fences)
         return;
     replay_stop(delivery, *user);
     map_remove(delivery->users, (*user)->bare);
-    user_destroy(user);
+    user_destroy(delivery, user);
 }
 
 struct session *session_find(const struct user *user, uint64_t id)
@@ -164,16 +165,43 @@ void session_end(struct delivery *delivery, struct user *user,
     replay_session_lost(delivery, user, id);
 }
 
-void session_kick(struct delivery *delivery, struct user *user,
-                  struct session **session, const char *condition,
-                  const struct event *cause, struct output *output)
+static bool has_other_eligible(const struct user *user,
+                               const struct session *session)
+{
+    const struct session *other = user->sessions;
+
+    while (other && (other == session || !session_is_eligible(other)))
+        other = other->next;
+    return other != NULL;
+}
+
+static void kick_unfenced(const struct session *session, const char *condition,
+                          const struct event *cause, struct output *output)
 {
     struct event event;
 
     follow_or_init(&event, EVENT_SESSION_KICK, cause);
-    event.session = (*session)->id;
-    event.to = (*session)->full;
+    event.session = session->id;
+    event.to = session->full;
     event.condition = slice_of(condition);
-    output_to_inbox(output, slice_of((*session)->node), &event);
+    output_to_inbox(output, slice_of(session->node), &event);
+}
+
+void session_kick(struct delivery *delivery, struct user *user,
+                  struct session **session, const char *condition,
+                  const struct event *cause, struct output *output)
+{
+    if (has_other_eligible(user, *session))
+        kick_unfenced(*session, condition, cause, output);
+    else
+        fence_kick(delivery, user, *session, condition, output);
     session_end(delivery, user, session, cause, output);
+}
+
+void session_lose(struct delivery *delivery, struct user *user,
+                  struct session **session, struct output *output)
+{
+    if (!has_other_eligible(user, *session))
+        fence_gone(delivery, user, *session, output);
+    session_end(delivery, user, session, NULL, output);
 }

@@ -16,6 +16,7 @@ struct session {
     bool is_available;
     bool is_interested; /* has asked for the roster: RFC 6121 2.2 */
     bool is_stale;      /* of a frontend that has not reported it (yet) */
+    bool is_moving;     /* on its way to `node` */
     char *node;
     struct slice full;     /* in `text` */
     struct slice resource; /* the end of `full` */
@@ -26,6 +27,7 @@ struct user {
     struct session *sessions;
     size_t session_count;
     struct replay replay;
+    struct fence *fences; /* not come back; fence.h */
     struct slice bare; /* in `text` */
     char text[];
 };
@@ -33,9 +35,9 @@ struct user {
 /* By any JID of the user; NULL: no sessions. */
 struct user *user_find(const struct delivery *delivery, struct slice jid);
 struct user *user_get(struct delivery *delivery, struct slice jid);
-/* Frees *user when it has no sessions. */
+/* Frees *user when it has no sessions, and no fences. */
 void user_maybe_forget(struct delivery *delivery, struct user **user);
-void user_destroy(struct user **user);
+void user_destroy(struct delivery *delivery, struct user **user);
 
 struct session *session_find(const struct user *user, uint64_t id);
 struct session *session_find_resource(const struct user *user,
@@ -56,10 +58,14 @@ struct session *session_best(const struct user *user);
 void session_end(struct delivery *delivery, struct user *user,
                  struct session **session, const struct event *cause,
                  struct output *output);
-/* The frontend is to end it; then as session_end. */
+/* The frontend is to end it; then as session_end.  What is on its way there
+ * comes before what comes later, if nobody else gets it meanwhile. */
 void session_kick(struct delivery *delivery, struct user *user,
                   struct session **session, const char *condition,
                   const struct event *cause, struct output *output);
+/* Its frontend is gone; the same otherwise. */
+void session_lose(struct delivery *delivery, struct user *user,
+                  struct session **session, struct output *output);
 /* Tells presence that this resource is not available any more; for sessions
  * whose end the client did not announce. */
 void session_tell_gone(uint64_t id, struct slice node, struct slice full,

@@ -22,33 +22,31 @@ void snapshot_begin(void *state, struct slice node)
 
         for (struct session *session = user->sessions; session;
              session = session->next)
-            session->is_stale =
-                slice_is(node, session->node) && !is_fresh(session);
+            session->is_stale = slice_is(node, session->node) &&
+                                !session->is_moving && !is_fresh(session);
     }
 }
 
 /*
  * Two frontends claim one resource: the kick of the elder is still on its way,
- * or was lost with its frontend's view.  False: the reported one is to go.
+ * or was lost with its frontend's view.  False: the reported one, which has
+ * been added, has been ended.
  */
 static bool settle_conflict(struct delivery *delivery, struct user *user,
-                            const struct event *report, struct output *output)
+                            struct session *reported, struct output *output)
 {
-    struct session *other =
-        session_find_resource(user, jid_text_resource(report->from));
-    struct event event;
+    struct session *other = user->sessions;
 
-    if (!other || other->id == report->session)
+    while (other && (other == reported ||
+                     !slice_equal(other->resource, reported->resource)))
+        other = other->next;
+    if (!other)
         return true;
-    if (other->stamp <= report->stamp) {
+    if (other->stamp <= reported->stamp) {
         session_kick(delivery, user, &other, "conflict", NULL, output);
         return true;
     }
-    event_init(&event, EVENT_SESSION_KICK);
-    event.session = report->session;
-    event.to = report->from;
-    event.condition = SLICE("conflict");
-    output_to_inbox(output, report->node, &event);
+    session_kick(delivery, user, &reported, "conflict", NULL, output);
     return false;
 }
 
@@ -67,23 +65,46 @@ static void take_over(struct delivery *delivery, struct user *user,
         replay_session_lost(delivery, user, session->id);
 }
 
+static struct session *get_session(struct user *user,
+                                   const struct event *report)
+{
+    struct session *session = session_find(user, report->session);
+
+    if (session)
+        return session;
+    session =
+        session_add(user, report->session, report->node, report->resource);
+    session->stamp = report->stamp;
+    return session;
+}
+
 void snapshot_session(void *state, const struct event *report,
                       struct output *output)
 {
     struct delivery *delivery = state;
     struct user *user = user_get(delivery, report->from);
-    struct session *session;
+    struct session *session = get_session(user, report);
 
-    if (!settle_conflict(delivery, user, report, output))
+    if (session->is_moving) /* the report of who had it */
         return;
-    session = session_find(user, report->session);
-    if (!session)
-        session =
-            session_add(user, report->session, report->node, report->resource);
+    if (!settle_conflict(delivery, user, session, output)) {
+        user_maybe_forget(delivery, &user);
+        return;
+    }
     session->is_stale = false;
     session_set_node(session, report->node);
     if (!is_fresh(session))
         take_over(delivery, user, session, report);
+}
+
+static void end_swept(struct delivery *delivery, struct user *user,
+                      struct session *session, bool only_stale,
+                      struct output *output)
+{
+    if (only_stale)
+        session_end(delivery, user, &session, NULL, output);
+    else
+        session_lose(delivery, user, &session, output);
 }
 
 /* Ends the sessions of that node; `only_stale`: those it did not report. */
@@ -103,7 +124,7 @@ static void sweep(struct delivery *delivery, struct slice node, bool only_stale,
 
             if (slice_is(node, session->node) &&
                 (session->is_stale || !only_stale))
-                session_end(delivery, user, &session, NULL, output);
+                end_swept(delivery, user, session, only_stale, output);
             session = next;
         }
         user_maybe_forget(delivery, &user);

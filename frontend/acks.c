@@ -1,6 +1,7 @@
 #include "acks.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -8,26 +9,15 @@
 #include "cluster/bus.h"
 #include "cluster/give_back.h"
 #include "inbox.h"
-#include "session.h"
+#include "resume.h"
 #include "stream.h"
+#include "unacked.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/tag.h"
 
 enum {
     CUSTODY_MS = 2000,
     CUSTODY_PAUSE_MS = 100, /* between takings of everything */
-};
-
-/* A stanza the client has not acknowledged. */
-struct unacked {
-    STAILQ_ENTRY(unacked) link;
-    struct bus_receipt *receipt; /* held open; NULL: made here, or released */
-    uint64_t origin, sequence;   /* the event's id */
-    uint64_t sent_ms;
-    bool is_message;    /* with content: must not be lost */
-    bool is_in_custody; /* the archive has it too */
-    size_t size;
-    char event[]; /* encoded; empty: nobody would miss it */
 };
 
 /* What was received up to here; settled when all that follows is confirmed. */
@@ -42,6 +32,8 @@ struct mark {
 struct acks {
     STAILQ_ENTRY(acks) ended_link;
     struct session *session; /* NULL: it is over */
+    struct buffer fence_bytes; /* to be answered then, or empty */
+    bool is_resumable;
     /* Towards the client; all counts modulo 2^32 (XEP-0198 4). */
     uint32_t received;  /* stanzas handled */
     uint32_t marked;    /* of these, published with a mark */
@@ -50,10 +42,8 @@ struct acks {
     STAILQ_HEAD(mark_queue, mark) marks;
     /* Towards us. */
     uint32_t acknowledged; /* the client's h */
-    size_t count;          /* unacknowledged */
-    size_t bytes;
-    uint64_t request_ms; /* 0: none is awaiting an answer */
-    STAILQ_HEAD(unacked_queue, unacked) unacked;
+    uint64_t request_ms;   /* 0: none is awaiting an answer */
+    struct unacked_queue unacked;
 };
 
 static struct bus *bus_of(const struct frontend *frontend)
@@ -61,9 +51,26 @@ static struct bus *bus_of(const struct frontend *frontend)
     return daemon_bus(frontend->daemon);
 }
 
+static struct acks *acks_of(const struct connection *connection)
+{
+    return connection->session ? connection->session->acks : NULL;
+}
+
+static struct acks *acks_new(struct session *session, bool is_resumable)
+{
+    struct acks *acks = memory_new(sizeof(*acks));
+
+    acks->session = session;
+    acks->is_resumable = is_resumable;
+    STAILQ_INIT(&acks->marks);
+    unacked_init(&acks->unacked);
+    session->acks = acks;
+    return acks;
+}
+
 /* Elements. */
 
-static void write_failed(struct connection *connection, const char *condition)
+void acks_write_failed(struct connection *connection, const char *condition)
 {
     buffer_appendf(connection_output(connection),
                    "<failed xmlns='" NS_SM "'><%s xmlns='" NS_STANZA_ERRORS
@@ -80,22 +87,51 @@ static void write_answer(struct acks *acks)
                    "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>", acks->confirmed);
 }
 
-/* XEP-0198 3. */
-static void enable(struct connection *connection)
+static bool find_attribute(const struct stanza *stanza, const char *name,
+                           struct slice *value_out)
+{
+    struct slice rest = stanza->extra;
+    struct tag_attribute attribute;
+
+    while (tag_next_attribute(&rest, &attribute)) {
+        if (!slice_is(attribute.name, name))
+            continue;
+        *value_out = attribute.value;
+        return true;
+    }
+    return false;
+}
+
+static void write_enabled(struct connection *connection)
 {
     struct session *session = connection->session;
-    struct acks *acks;
+    char token[TOKEN_BYTES];
 
-    if (!session || !session->is_bound || session->acks) {
-        write_failed(connection, "unexpected-request");
+    if (!session->acks->is_resumable) {
+        connection_write(connection, SLICE("<enabled xmlns='" NS_SM "'/>"));
         return;
     }
-    acks = memory_new(sizeof(*acks));
-    acks->session = session;
-    STAILQ_INIT(&acks->marks);
-    STAILQ_INIT(&acks->unacked);
-    session->acks = acks;
-    connection_write(connection, SLICE("<enabled xmlns='" NS_SM "'/>"));
+    buffer_appendf(connection_output(connection),
+                   "<enabled xmlns='" NS_SM
+                   "' id='%s' resume='true' max='%" PRIu64 "'/>",
+                   resume_token(session, token),
+                   connection->frontend->config.resume_timeout / 1000);
+}
+
+/* XEP-0198 3. */
+static void enable(struct connection *connection, const struct stanza *stanza)
+{
+    struct session *session = connection->session;
+    struct slice resume = SLICE_NONE;
+
+    if (!session || !session->is_bound || session->acks) {
+        acks_write_failed(connection, "unexpected-request");
+        return;
+    }
+    find_attribute(stanza, "resume", &resume);
+    acks_new(session, connection->frontend->config.resume_timeout > 0 &&
+                          (slice_is(resume, "true") || slice_is(resume, "1")));
+    write_enabled(connection);
 }
 
 /* Answered at once if all is confirmed, else when it is, within a second. */
@@ -107,50 +143,6 @@ static void answer(struct acks *acks)
         acks->is_answer_due = true;
 }
 
-/* Taken out of custody: named by its id. */
-static void drop_from_archive(struct acks *acks, const struct unacked *unacked)
-{
-    struct frontend *frontend = acks->session->connection->frontend;
-    struct output output;
-    struct event event;
-
-    event_init(&event, EVENT_ARCHIVE_DROP);
-    event.to = session_bare(acks->session);
-    event.origin = unacked->origin;
-    event.sequence = unacked->sequence;
-    daemon_output_init(frontend->daemon, &output);
-    output_to_user(&output, SERVICE_ARCHIVE, event.to, &event);
-    daemon_publish(frontend->daemon, &output, NULL);
-    output_deinit(&output);
-}
-
-static void release(struct unacked *unacked)
-{
-    if (unacked->receipt)
-        bus_receipt_settle(unacked->receipt);
-    unacked->receipt = NULL;
-}
-
-static struct unacked *take_first(struct acks *acks)
-{
-    struct unacked *unacked = STAILQ_FIRST(&acks->unacked);
-
-    STAILQ_REMOVE_HEAD(&acks->unacked, link);
-    acks->count--;
-    acks->bytes -= unacked->size;
-    return unacked;
-}
-
-static void forget_first(struct acks *acks)
-{
-    struct unacked *unacked = take_first(acks);
-
-    if (unacked->is_in_custody)
-        drop_from_archive(acks, unacked);
-    release(unacked);
-    memory_free(&unacked);
-}
-
 /* XEP-0198 4: more than were sent. */
 static void fail_too_high(struct connection *connection, uint32_t handled)
 {
@@ -160,31 +152,39 @@ static void fail_too_high(struct connection *connection, uint32_t handled)
     buffer_appendf(&detail,
                    "<handled-count-too-high xmlns='" NS_SM "' h='%" PRIu32
                    "' send-count='%" PRIu32 "'/>",
-                   handled, acks->acknowledged + (uint32_t)acks->count);
+                   handled, acks->acknowledged + (uint32_t)acks->unacked.count);
     stream_fail_with(connection, STREAM_ERROR_UNDEFINED_CONDITION,
                      buffer_slice(&detail), "acknowledged more than was sent");
     buffer_deinit(&detail);
 }
 
-static bool read_count(const struct stanza *stanza, uint32_t *count_out)
+bool acks_read_count(const struct stanza *stanza, uint32_t *count_out)
 {
-    struct slice rest = stanza->extra;
-    struct tag_attribute attribute;
+    struct slice value;
     uint64_t count = 0;
 
-    while (tag_next_attribute(&rest, &attribute)) {
-        if (!slice_is(attribute.name, "h") || !attribute.value.size ||
-            attribute.value.size > 10)
-            continue;
-        for (size_t i = 0; i < attribute.value.size; i++) {
-            if (attribute.value.data[i] < '0' || attribute.value.data[i] > '9')
-                return false;
-            count = count * 10 + (unsigned)(attribute.value.data[i] - '0');
-        }
-        *count_out = (uint32_t)count;
-        return count <= UINT32_MAX;
+    if (!find_attribute(stanza, "h", &value) || !value.size || value.size > 10)
+        return false;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
+        count = count * 10 + (unsigned)(value.data[i] - '0');
     }
-    return false;
+    *count_out = (uint32_t)count;
+    return count <= UINT32_MAX;
+}
+
+/* False: more than were sent. */
+static bool note_handled(struct acks *acks, uint32_t handled)
+{
+    if (handled - acks->acknowledged > acks->unacked.count)
+        return false;
+    acks->request_ms = 0;
+    while (acks->acknowledged != handled) {
+        unacked_acknowledged(&acks->unacked, acks->session);
+        acks->acknowledged++;
+    }
+    return true;
 }
 
 static void acknowledged(struct connection *connection,
@@ -193,34 +193,24 @@ static void acknowledged(struct connection *connection,
     struct acks *acks = connection->session->acks;
     uint32_t handled;
 
-    if (!read_count(stanza, &handled)) {
+    if (!acks_read_count(stanza, &handled))
         stream_fail(connection, STREAM_ERROR_BAD_FORMAT,
                     "acknowledged without a number");
-        return;
-    }
-    if (handled - acks->acknowledged > acks->count) {
+    else if (!note_handled(acks, handled))
         fail_too_high(connection, handled);
-        return;
-    }
-    acks->request_ms = 0;
-    while (acks->acknowledged != handled) {
-        forget_first(acks);
-        acks->acknowledged++;
-    }
-    if (acks->count)
+    else if (acks->unacked.count)
         connection_output(connection); /* to ask again */
 }
 
 /* An acknowledgement without having enabled it is of no use to anybody. */
 void acks_element(struct connection *connection, const struct stanza *stanza)
 {
-    struct acks *acks = connection->session ? connection->session->acks : NULL;
+    struct acks *acks = acks_of(connection);
 
     if (slice_is(stanza->name, "enable"))
-        enable(connection);
+        enable(connection, stanza);
     else if (slice_is(stanza->name, "resume"))
-        write_failed(connection, connection->session ? "unexpected-request"
-                                                     : "item-not-found");
+        resume_request(connection, stanza);
     else if (slice_is(stanza->name, "r") && acks)
         answer(acks);
     else if (slice_is(stanza->name, "a") && acks)
@@ -234,8 +224,10 @@ void acks_element(struct connection *connection, const struct stanza *stanza)
 
 void acks_received(struct connection *connection)
 {
-    if (connection->session && connection->session->acks)
-        connection->session->acks->received++;
+    struct acks *acks = acks_of(connection);
+
+    if (acks)
+        acks->received++;
 }
 
 static void mark_free(struct mark *mark)
@@ -244,29 +236,37 @@ static void mark_free(struct mark *mark)
     memory_free(&mark);
 }
 
-static void on_settled(void *argument)
+static void advance(struct acks *acks)
 {
-    struct mark *mark = argument;
-    struct acks *acks = mark->acks;
+    struct mark *mark;
 
-    mark->is_settled = true;
-    if (!acks) {
-        mark_free(mark);
-        return;
-    }
     while ((mark = STAILQ_FIRST(&acks->marks)) && mark->is_settled) {
         STAILQ_REMOVE_HEAD(&acks->marks, link);
         acks->confirmed = mark->received;
         mark_free(mark);
     }
-    if (acks->is_answer_due && acks->confirmed == acks->received)
+    if (acks->confirmed != acks->received)
+        return;
+    if (acks->is_answer_due)
         write_answer(acks);
+    resume_settled(acks->session);
+}
+
+static void on_settled(void *argument)
+{
+    struct mark *mark = argument;
+
+    mark->is_settled = true;
+    if (mark->acks)
+        advance(mark->acks);
+    else
+        mark_free(mark);
 }
 
 void acks_publish(struct connection *connection)
 {
     struct frontend *frontend = connection->frontend;
-    struct acks *acks = connection->session ? connection->session->acks : NULL;
+    struct acks *acks = acks_of(connection);
     struct bus_receipt *receipt;
     struct mark *mark;
 
@@ -286,76 +286,27 @@ void acks_publish(struct connection *connection)
 
 /* Sent. */
 
-/* What is to be given back if the client does not get it. */
-static bool is_missed(const struct event *event)
-{
-    return (event->kind == STANZA_MESSAGE && event->is_durable) ||
-           (event->kind == STANZA_IQ && (slice_is(event->subtype, "get") ||
-                                         slice_is(event->subtype, "set")));
-}
-
-static struct unacked *unacked_new(const struct event *event)
-{
-    static struct buffer encoded; /* kept for the next */
-    struct unacked *unacked;
-
-    buffer_clear(&encoded);
-    if (event && is_missed(event))
-        event_encode(&encoded, event);
-    unacked = memory_new(sizeof(*unacked) + encoded.size);
-    unacked->size = encoded.size;
-    if (encoded.size)
-        memcpy(unacked->event, encoded.data, encoded.size);
-    if (event) {
-        unacked->origin = event->origin;
-        unacked->sequence = event->sequence;
-        unacked->is_message = event->kind == STANZA_MESSAGE && encoded.size;
-    }
-    return unacked;
-}
-
 void acks_sent(struct session *session, const struct event *event,
                struct bus_receipt *receipt)
 {
     struct acks *acks = session->acks;
-    struct unacked *unacked;
 
-    if (!acks)
-        return;
-    unacked = unacked_new(event);
-    unacked->sent_ms = clock_now_ms();
-    if (receipt && unacked->size) {
-        bus_receipt_hold(receipt);
-        unacked->receipt = receipt;
-    }
-    STAILQ_INSERT_TAIL(&acks->unacked, unacked, link);
-    acks->count++;
-    acks->bytes += unacked->size;
+    if (acks)
+        unacked_add(&acks->unacked, event, receipt, acks->is_resumable);
 }
 
 void acks_sent_again(struct session *session, const struct event *event,
                      struct bus_receipt *receipt)
 {
-    struct unacked *unacked;
-
-    if (!session->acks)
-        return;
-    STAILQ_FOREACH (unacked, &session->acks->unacked, link) {
-        if (!unacked->receipt || unacked->origin != event->origin ||
-            unacked->sequence != event->sequence)
-            continue;
-        bus_receipt_hold(receipt);
-        release(unacked);
-        unacked->receipt = receipt;
-        return;
-    }
+    if (session->acks)
+        unacked_again(&session->acks->unacked, event, receipt);
 }
 
 void acks_request(struct connection *connection)
 {
-    struct acks *acks = connection->session ? connection->session->acks : NULL;
+    struct acks *acks = acks_of(connection);
 
-    if (!acks || !acks->count || acks->request_ms ||
+    if (!acks || !acks->unacked.count || acks->request_ms ||
         connection->state != STREAM_STATE_BOUND)
         return;
     acks->request_ms = clock_now_ms();
@@ -364,48 +315,8 @@ void acks_request(struct connection *connection)
 
 /* Time. */
 
-/* Confirmed by the archive, it lets the inbox's message go. */
-static void take_custody(struct acks *acks, struct unacked *unacked)
-{
-    struct frontend *frontend = acks->session->connection->frontend;
-    struct slice encoded = {unacked->event, unacked->size};
-    struct output output;
-    struct event stanza;
-    struct event event;
-    const char *error;
-
-    BUG_ON(!event_decode(encoded, &stanza, &error));
-    event_copy_as(&event, EVENT_ARCHIVE_STORE, &stanza);
-    event.to = session_bare(acks->session);
-    event.by = SLICE_NONE;
-    event.epoch = 0;
-    event.mark = 0; /* delivery does not wait for it */
-    if (!event.stamp)
-        event.stamp = clock_unix_ms();
-    daemon_output_init(frontend->daemon, &output);
-    output_to_user(&output, SERVICE_ARCHIVE, event.to, &event);
-    daemon_publish(frontend->daemon, &output, unacked->receipt);
-    output_deinit(&output);
-    unacked->is_in_custody = true;
-}
-
-static void release_old(struct acks *acks, uint64_t now_ms, uint64_t age_ms)
-{
-    struct unacked *unacked;
-
-    STAILQ_FOREACH (unacked, &acks->unacked, link) {
-        if (now_ms - unacked->sent_ms < age_ms)
-            return;
-        if (!unacked->receipt)
-            continue;
-        if (unacked->is_message)
-            take_custody(acks, unacked);
-        release(unacked);
-    }
-}
-
 /* The clock stands still while the broker is away, and while we do not read. */
-static bool is_silent(struct connection *connection, uint64_t now_ms)
+static bool is_silent(const struct connection *connection, uint64_t now_ms)
 {
     struct frontend *frontend = connection->frontend;
     struct acks *acks = connection->session->acks;
@@ -418,79 +329,166 @@ static bool is_silent(struct connection *connection, uint64_t now_ms)
     return now_ms - acks->request_ms >= frontend->config.ack_timeout;
 }
 
-void acks_tick(struct connection *connection, uint64_t now_ms)
+static bool is_over_limit(const struct acks *acks)
 {
-    struct acks *acks = connection->session ? connection->session->acks : NULL;
-    uint64_t limit = connection->frontend->config.max_unacked;
+    const struct frontend_config *config = &acks->session->frontend->config;
 
-    if (!acks)
-        return;
+    return acks->unacked.count > config->max_unacked ||
+           acks->unacked.bytes > config->max_unacked_bytes;
+}
+
+static void tick_attached(struct acks *acks, struct connection *connection,
+                          uint64_t now_ms)
+{
     if (acks->is_answer_due)
         write_answer(acks);
-    release_old(acks, now_ms, CUSTODY_MS);
+    unacked_release(&acks->unacked, acks->session, now_ms, CUSTODY_MS);
     if (is_silent(connection, now_ms))
         stream_lost(connection, "does not acknowledge");
-    else if (acks->count > limit)
+    else if (is_over_limit(acks))
         stream_fail(connection, STREAM_ERROR_RESOURCE_CONSTRAINT,
                     "leaves too many stanzas unacknowledged");
 }
 
-/* The end. */
-
-static void give_one_back(struct frontend *frontend, struct unacked *unacked)
+void acks_tick(struct session *session, uint64_t now_ms)
 {
-    struct slice encoded = {unacked->event, unacked->size};
-    struct output output;
-    struct event event;
-    const char *error;
-
-    if (!unacked->size || unacked->is_in_custody)
-        return;
-    BUG_ON(!event_decode(encoded, &event, &error));
-    daemon_output_init(frontend->daemon, &output);
-    give_back(&event, SLICE_NONE, &output);
-    daemon_publish(frontend->daemon, &output, unacked->receipt);
-    output_deinit(&output);
-}
-
-static void give_all_back(struct frontend *frontend, struct acks *acks)
-{
-    while (!STAILQ_EMPTY(&acks->unacked)) {
-        struct unacked *unacked = take_first(acks);
-
-        give_one_back(frontend, unacked);
-        release(unacked);
-        memory_free(&unacked);
-    }
-}
-
-void acks_end(struct session *session)
-{
-    struct frontend *frontend = session->connection->frontend;
     struct acks *acks = session->acks;
-    struct mark *mark;
 
     if (!acks)
         return;
+    if (session->connection) {
+        tick_attached(acks, session->connection, now_ms);
+        return;
+    }
+    unacked_release(&acks->unacked, session, now_ms, 0);
+    if (is_over_limit(acks) && !session->handover)
+        session_end(session, true, "too much came while it was away");
+}
+
+/* Detaching and resuming. */
+
+bool acks_is_resumable(const struct session *session)
+{
+    return session->acks && session->acks->is_resumable;
+}
+
+bool acks_is_settled(const struct session *session)
+{
+    return session->acks->confirmed == session->acks->received;
+}
+
+void acks_detach(struct session *session)
+{
+    session->acks->is_answer_due = false;
+    session->acks->request_ms = 0;
+}
+
+static void write_again(void *argument, const struct event *event)
+{
+    struct session *session = argument;
+
+    to_client_write(session, event);
+}
+
+void acks_resume(struct session *session, uint32_t handled)
+{
+    struct connection *connection = session->connection;
+    struct acks *acks = session->acks;
+    char token[TOKEN_BYTES];
+
+    buffer_appendf(connection_output(connection),
+                   "<resumed xmlns='" NS_SM "' previd='%s' h='%" PRIu32 "'/>",
+                   resume_token(session, token), acks->confirmed);
+    if (!note_handled(acks, handled))
+        fail_too_high(connection, handled);
+    else
+        unacked_each(&acks->unacked, write_again, session);
+}
+
+/* Handing over. */
+
+void acks_fill(const struct session *session, struct event *transfer)
+{
+    transfer->count = session->acks->received;
+    transfer->mark = session->acks->acknowledged;
+}
+
+const struct unacked_queue *acks_unacked(const struct session *session)
+{
+    return &session->acks->unacked;
+}
+
+static void forget_marks(struct acks *acks)
+{
+    struct mark *mark;
+
     STAILQ_FOREACH (mark, &acks->marks, link)
         mark->acks = NULL;
+}
+
+void acks_handed_over(struct session *session)
+{
+    forget_marks(session->acks);
+    unacked_clear(&session->acks->unacked);
+    memory_free(&session->acks);
+}
+
+void acks_take_over(struct session *session, const struct event *transfer,
+                    struct unacked_queue *unacked)
+{
+    struct acks *acks = acks_new(session, true);
+
+    acks->received = acks->marked = acks->confirmed = (uint32_t)transfer->count;
+    acks->acknowledged = (uint32_t)transfer->mark;
+    acks->unacked.count = unacked->count;
+    acks->unacked.bytes = unacked->bytes;
+    STAILQ_CONCAT(&acks->unacked.list, &unacked->list);
+    unacked_init(unacked);
+}
+
+/* The end. */
+
+void acks_end(struct session *session, const struct event *fence)
+{
+    struct acks *acks = session->acks;
+
+    forget_marks(acks);
     acks->session = NULL;
     session->acks = NULL;
-    STAILQ_INSERT_TAIL(&frontend->ended, acks, ended_link);
+    if (fence)
+        event_encode(&acks->fence_bytes, fence);
+    STAILQ_INSERT_TAIL(&session->frontend->ended, acks, ended_link);
+}
+
+static void answer_fence(struct frontend *frontend, struct acks *acks)
+{
+    struct event fence;
+    const char *error;
+
+    if (!acks->fence_bytes.size)
+        return;
+    BUG_ON(!event_decode(buffer_slice(&acks->fence_bytes), &fence, &error));
+    fence_answer(&fence, slice_of(daemon_node(frontend->daemon)), "ended",
+                 &frontend->output);
+    frontend_publish(frontend);
 }
 
 static void take_all(struct frontend *frontend)
 {
     uint64_t now_ms = clock_now_ms();
-    struct connection *connection;
+    size_t position = 0;
+    struct slice key;
+    void *value;
 
     if (!inbox_is_half_full(frontend->inbox) ||
         now_ms - frontend->custody_ms < CUSTODY_PAUSE_MS)
         return;
     frontend->custody_ms = now_ms;
-    TAILQ_FOREACH (connection, &frontend->connections, all) {
-        if (connection->session && connection->session->acks)
-            release_old(connection->session->acks, now_ms, 0);
+    while (map_next(frontend->sessions, &position, &key, &value)) {
+        struct session *session = value;
+
+        if (session->acks)
+            unacked_release(&session->acks->unacked, session, now_ms, 0);
     }
 }
 
@@ -500,7 +498,9 @@ void acks_give_back(struct frontend *frontend)
 
     while ((acks = STAILQ_FIRST(&frontend->ended))) {
         STAILQ_REMOVE_HEAD(&frontend->ended, ended_link);
-        give_all_back(frontend, acks);
+        unacked_give_back(&acks->unacked, frontend);
+        answer_fence(frontend, acks);
+        buffer_deinit(&acks->fence_bytes);
         memory_free(&acks);
     }
     take_all(frontend);

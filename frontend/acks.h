@@ -1,44 +1,67 @@
 /*
- * Stream management (XEP-0198): what each side has of what the other sent.
+ * Stream management (XEP-0198 1.6): what each side has of what the other sent.
  *
  * Towards the client, h counts the stanzas of which everything that follows is
  * confirmed by the broker, in order: what it has been told it may forget.
- * Towards us, a stanza stays unacknowledged until the client says so, and the
- * message of the inbox that brought it is held as long; so if we die, delivery
- * finds it there.  A message not acknowledged for a while goes to the archive
- * ("custody"), so that a silent client holds nobody else up; its
- * acknowledgement takes it out again.  When the session ends, what is left is
- * given back (give_back.h).
+ * Towards us, a stanza stays unacknowledged (unacked.h) until the client says
+ * so.  When the session ends, what is left is given back (give_back.h).
  */
 #ifndef FRONTEND_ACKS_H
 #define FRONTEND_ACKS_H
 
-#include "connection.h"
+#include "session.h"
 
 struct acks;
 struct bus_receipt;
+struct unacked_queue;
 
 /* An element of the namespace NS_SM. */
 void acks_element(struct connection *connection, const struct stanza *stanza);
+/* <failed/> with that stanza error condition. */
+void acks_write_failed(struct connection *connection, const char *condition);
+/* The attribute h of an element; false: none, or no number. */
+bool acks_read_count(const struct stanza *stanza, uint32_t *count_out);
 
 /* A stanza of the client has been handled; no effect without acks. */
 void acks_received(struct connection *connection);
 /* All that was put out for what was received so far, with a receipt. */
 void acks_publish(struct connection *connection);
 
-/* `event` has been written to the client.  `receipt` is of the message that
- * brought it and stays open until the client has it. */
+/* `event` has been written to the client, or is kept for it while it is away.
+ * `receipt` is of the message that brought it, NULL: it was made here. */
 void acks_sent(struct session *session, const struct event *event,
                struct bus_receipt *receipt);
-/* It came again, on a new channel: `receipt` takes the place of the former. */
+/* It came again: `receipt` takes the place of the former. */
 void acks_sent_again(struct session *session, const struct event *event,
                      struct bus_receipt *receipt);
 /* Appends a request if something is unacknowledged; before flushing. */
 void acks_request(struct connection *connection);
-/* Custody, and clients that do not answer; once a second. */
-void acks_tick(struct connection *connection, uint64_t now_ms);
-/* The session is over: what the client does not have is given back ... */
-void acks_end(struct session *session);
+
+/* Custody, limits, and clients that do not answer; once a second. */
+void acks_tick(struct session *session, uint64_t now_ms);
+
+/* The client may come back for it: it asked so when it enabled acks. */
+bool acks_is_resumable(const struct session *session);
+/* Everything received is confirmed. */
+bool acks_is_settled(const struct session *session);
+/* Its client is gone, for now; at the next tick the archive takes custody. */
+void acks_detach(struct session *session);
+/* Its client is back and has `handled` stanzas: <resumed/>, and the rest is
+ * written again. */
+void acks_resume(struct session *session, uint32_t handled);
+
+/* Handing it over: the counters, and what is unacknowledged. */
+void acks_fill(const struct session *session, struct event *transfer);
+const struct unacked_queue *acks_unacked(const struct session *session);
+/* Another frontend has it; nothing is given back. */
+void acks_handed_over(struct session *session);
+/* What another frontend has handed over; takes what is in `unacked`. */
+void acks_take_over(struct session *session, const struct event *transfer,
+                    struct unacked_queue *unacked);
+
+/* The session is over: what the client does not have is given back.  `fence`
+ * (may be NULL) is answered after that. */
+void acks_end(struct session *session, const struct event *fence);
 /* ... at the end of the turn, when delivery has been told.  If the inbox is
  * about to stand still, takes custody of everything. */
 void acks_give_back(struct frontend *frontend);

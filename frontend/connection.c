@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "resume.h"
 #include "sasl.h"
 #include "stream.h"
 #include "tls.h"
@@ -62,6 +63,7 @@ static void connection_free(struct connection *connection)
         TAILQ_REMOVE(&frontend->dirty, connection, dirty_entry);
     frontend_answered(frontend, connection->request);
     login_destroy(&connection->login);
+    resume_cancel(connection);
     watch_destroy(&connection->watch);
     tls_destroy(&connection->tls);
     close(connection->fd);
@@ -193,6 +195,16 @@ static void go_on_if_answered(struct connection *connection)
     go_on(connection);
 }
 
+static void end_slow(struct connection *connection)
+{
+    static const char reason[] = "takes its output too slowly";
+
+    if (connection->session && acks_is_resumable(connection->session))
+        stream_part(connection, STREAM_ERROR_RESOURCE_CONSTRAINT, reason);
+    else
+        stream_fail(connection, STREAM_ERROR_RESOURCE_CONSTRAINT, reason);
+}
+
 static void flush_dirty(struct frontend *frontend)
 {
     struct connection *connection;
@@ -205,8 +217,7 @@ static void flush_dirty(struct frontend *frontend)
         connection_flush(connection);
         if (connection->output.size > frontend->config.max_output_bytes &&
             connection->state != STREAM_STATE_CLOSED)
-            stream_fail(connection, STREAM_ERROR_RESOURCE_CONSTRAINT,
-                        "takes its output too slowly");
+            end_slow(connection);
     }
 }
 

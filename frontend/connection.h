@@ -19,6 +19,7 @@ enum stream_state {
     STREAM_STATE_NEGOTIATING,   /* STARTTLS or SASL may be chosen */
     STREAM_STATE_AUTHENTICATED, /* a resource may be bound */
     STREAM_STATE_BINDING,       /* delivery was asked */
+    STREAM_STATE_RESUMING,      /* awaiting its session (XEP-0198 5) */
     STREAM_STATE_BOUND,         /* stanzas flow */
     STREAM_STATE_CLOSED,        /* what the client still sends is ignored */
 };
@@ -56,6 +57,7 @@ struct connection {
     char *declarations;          /* prefixes of the stream header, or NULL */
     char *lang;                  /* xml:lang of the stream header, or NULL */
     char *bind_id;               /* id of the bind request under way */
+    struct resume *resume;       /* while STREAM_STATE_RESUMING */
     struct session *session;
 };
 

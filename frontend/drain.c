@@ -1,10 +1,9 @@
-/*
- * SIGTERM: no new clients; every stream ends with system-shutdown; when the
- * services have been told and nothing comes any more, the inbox is deleted and
- * struck from the register.  All within DRAIN_MS.
- */
+#include "drain.h"
+
+#include "acks.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "handover.h"
 #include "inbox.h"
 #include "stream.h"
 
@@ -16,18 +15,81 @@ enum {
 
 static void on_step(void *argument);
 
+/* Where. */
+
+static bool may_take_over(const struct member *member)
+{
+    return !strcmp(member->kind, "frontend") && member->state == MEMBER_UP &&
+           !member->is_self;
+}
+
+/* One of those that are up, spread by the session's id; NULL: none. */
+static const struct member *choose(const struct frontend *frontend, uint64_t id)
+{
+    struct members *members = daemon_members(frontend->daemon);
+    const struct member *member = NULL;
+    size_t count = 0;
+
+    while ((member = members_next(members, member)))
+        count += may_take_over(member);
+    if (!count)
+        return NULL;
+    count = id % count;
+    while ((member = members_next(members, member))) {
+        if (may_take_over(member) && count-- == 0)
+            break;
+    }
+    return member;
+}
+
+void drain_session(struct session *session)
+{
+    const struct member *member;
+
+    if (!daemon_is_draining(session->frontend->daemon))
+        return;
+    member = choose(session->frontend, session->id);
+    if (member)
+        handover_offer(session, slice_of(member->node));
+    else
+        session_end(session, true, "shutdown, and no other frontend");
+}
+
+static void end_stream(struct connection *connection)
+{
+    struct session *session = connection->session;
+
+    if (!session || !acks_is_resumable(session)) {
+        stream_fail(connection, STREAM_ERROR_SYSTEM_SHUTDOWN, "shutdown");
+        return;
+    }
+    stream_part(connection, STREAM_ERROR_SYSTEM_SHUTDOWN, "shutdown");
+    drain_session(session);
+}
+
+/* When. */
+
 void drain_begin(void *argument)
 {
     struct frontend *frontend = argument;
+    struct session *session = LIST_FIRST(&frontend->detached);
     struct connection *connection;
 
     listener_stop(frontend);
     snapshots_drop(frontend);
+    while (session) {
+        struct session *next = LIST_NEXT(session, detached);
+
+        if (!session->handover)
+            drain_session(session);
+        session = next;
+    }
     TAILQ_FOREACH (connection, &frontend->connections, all)
-        stream_fail(connection, STREAM_ERROR_SYSTEM_SHUTDOWN, "shutdown");
+        end_stream(connection);
     frontend_publish(frontend);
+    frontend->handed_over = 0; /* from here on */
     frontend->drain_deadline_ms = clock_now_ms() + DRAIN_MS;
-    frontend->drain_busy_ms = clock_now_ms();
+    frontend->drain_busy_ms = frontend->drain_since_ms = clock_now_ms();
     frontend->drain_timer =
         loop_timer_create(daemon_loop(frontend->daemon), on_step, frontend);
     loop_timer_repeat(frontend->drain_timer, STEP_MS);
@@ -35,7 +97,8 @@ void drain_begin(void *argument)
 
 static bool is_quiet(struct frontend *frontend, uint64_t now_ms)
 {
-    if (frontend->connection_count ||
+    if (frontend->connection_count || map_count(frontend->sessions) ||
+        frontend->handovers ||
         !bus_is_idle(daemon_bus(frontend->daemon)))
         frontend->drain_busy_ms = now_ms;
     if (inbox_active_ms(frontend->inbox) > frontend->drain_busy_ms)
@@ -62,6 +125,9 @@ static void on_step(void *argument)
         inbox_close(frontend->inbox); /* once */
     if (!is_done(frontend, now_ms))
         return;
+    log_info("drain: %u sessions handed over, %zu not, in %lu ms",
+             frontend->handed_over, map_count(frontend->sessions),
+             (unsigned long)(now_ms - frontend->drain_since_ms));
     loop_timer_cancel(frontend->drain_timer);
     daemon_finish(frontend->daemon);
 }

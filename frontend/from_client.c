@@ -1,6 +1,6 @@
 #include "from_client.h"
 
-#include "acks.h"
+#include "inbox.h"
 
 void inbound_event_init(struct event *event, enum event_type type,
                         const struct inbound *inbound)
@@ -50,17 +50,16 @@ static void answer(const struct inbound *inbound, struct slice type,
                    struct slice payload)
 {
     const struct stanza *stanza = inbound->stanza;
-    struct stanza_head head = {
-        .kind = stanza->kind,
-        .type = type,
-        .id = stanza->id,
-        .from = slice_is_set(inbound->to) ? inbound->to : stanza->to,
-        .to = session_full(inbound->session),
-    };
+    struct event event;
 
-    stanza_write(connection_output(inbound->session->connection), &head,
-                 payload);
-    acks_sent(inbound->session, NULL, NULL);
+    session_event_init(&event, EVENT_STANZA_DELIVER, inbound->session);
+    event.kind = stanza->kind;
+    event.subtype = type;
+    event.id = stanza->id;
+    event.from = slice_is_set(inbound->to) ? inbound->to : stanza->to;
+    event.to = session_full(inbound->session);
+    event.payload = payload;
+    to_client_give(inbound->session, &event, NULL);
 }
 
 enum stream_verdict inbound_refuse(const struct inbound *inbound,

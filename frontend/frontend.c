@@ -6,12 +6,16 @@
 #include <sysexits.h>
 
 #include "acks.h"
+#include "arrival.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cluster/give_back.h"
+#include "drain.h"
 #include "inbox.h"
 #include "keys.h"
 #include "sasl.h"
+#include "session.h"
 #include "stream.h"
 #include "tls.h"
 #include "xmpp/jid.h"
@@ -112,6 +116,25 @@ static void on_end_of_turn(void *argument)
     connections_end_turn(frontend);
 }
 
+/* A session on its way to a frontend that is gone. */
+static void on_unroutable(void *owner, struct bus_destination *destination,
+                          struct slice raw, struct bus_receipt *receipt)
+{
+    struct frontend *frontend = owner;
+    struct output output;
+    struct event event;
+    const char *error;
+
+    (void)destination;
+    daemon_output_init(frontend->daemon, &output);
+    if (event_decode(raw, &event, &error))
+        give_back_inbox(&event, &output);
+    daemon_publish(frontend->daemon, &output, receipt);
+    output_deinit(&output);
+    if (receipt)
+        bus_receipt_settle(receipt);
+}
+
 /* Other members. */
 
 static void on_node_event(void *owner, const struct event *event)
@@ -174,6 +197,7 @@ static void on_tick(void *owner, uint64_t now_ms)
 
     TAILQ_FOREACH (connection, &frontend->connections, all)
         connection_tick(connection, now_ms);
+    sessions_tick(frontend, now_ms);
     give_back_memory(frontend, now_ms);
 }
 
@@ -211,7 +235,7 @@ const struct daemon_spec frontend_spec = {
     .kind = "frontend",
     .service = SERVICE_NONE,
     .node_event = on_node_event,
-    .bus = {.pressure = on_pressure},
+    .bus = {.pressure = on_pressure, .unroutable = on_unroutable},
     .members = {.joined = learn_services, .changed = learn_services},
     .drain = drain_begin,
     .reloaded = on_reloaded,
@@ -223,9 +247,12 @@ static void start_tables(struct frontend *frontend)
     TAILQ_INIT(&frontend->connections);
     TAILQ_INIT(&frontend->dirty);
     TAILQ_INIT(&frontend->doomed);
+    LIST_INIT(&frontend->detached);
     LIST_INIT(&frontend->marks);
     STAILQ_INIT(&frontend->ended);
     frontend->sessions = map_create();
+    frontend->resuming = map_create();
+    frontend->arrivals = map_create();
     frontend->requests = map_create();
     frontend->iq_services = map_create();
     for (unsigned service = 0; service < SERVICE_COUNT; service++)
@@ -263,6 +290,8 @@ static void end_connections(struct frontend *frontend)
     TAILQ_FOREACH (connection, &frontend->connections, all)
         stream_lost(connection, "stopped");
     connections_end_turn(frontend);
+    while (!LIST_EMPTY(&frontend->detached))
+        session_end(LIST_FIRST(&frontend->detached), true, "stopped");
 }
 
 void frontend_deinit(struct frontend *frontend)
@@ -276,6 +305,8 @@ void frontend_deinit(struct frontend *frontend)
     loop_timer_destroy(&frontend->snapshot_timer);
     loop_timer_destroy(&frontend->end_of_turn);
     inbox_destroy(&frontend->inbox);
+    arrivals_drop(frontend);
+    map_destroy(&frontend->resuming);
     map_destroy(&frontend->sessions);
     map_destroy(&frontend->requests);
     map_destroy(&frontend->iq_services);

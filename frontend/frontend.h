@@ -8,7 +8,11 @@
  *   stream.c       the states of an XMPP stream; features.c, bind.c
  *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
  *   session.c      sessions: table, dedupe window, directed presence
- *   acks.c         XEP-0198: what each side has of what the other sent
+ *   acks.c         XEP-0198: what each side has of what the other sent;
+ *   unacked.c      what the client does not have yet
+ *   resume.c       a client comes back for its session; token.c
+ *   handover.c     a session goes to another frontend
+ *   arrival.c      a session comes from another frontend
  *   from_client.c  stanza -> event; iq.c, presence.c
  *   inbox.c        what services send here; to_client.c: event -> client
  *   snapshot.c     what services ask after
@@ -51,7 +55,10 @@ struct frontend_config {
     uint64_t max_stanza_bytes_unauthenticated;
     uint64_t max_output_bytes;
     uint64_t max_unacked; /* stanzas */
+    uint64_t max_unacked_bytes;
     uint64_t ack_timeout;
+    uint64_t resume_timeout; /* 0: no resumption */
+    uint64_t resume_wait;
     uint64_t key_threads;
     uint64_t key_queue;
 };
@@ -80,6 +87,11 @@ struct frontend {
     char scratch[SCRATCH_BYTES];
     /* Sessions, and what is asked for. */
     struct map *sessions;                /* id -> struct session */
+    LIST_HEAD(session_list, session) detached;
+    struct map *resuming; /* session id -> connection that awaits it */
+    struct map *arrivals; /* session id -> struct arrival */
+    unsigned handovers;   /* under way, ... */
+    unsigned handed_over; /* ... and done */
     LIST_HEAD(mark_list, mark) marks;    /* acks.c: awaiting confirms */
     STAILQ_HEAD(acks_queue, acks) ended; /* acks.c: to be given back */
     uint64_t custody_ms;                 /* when all was taken last */
@@ -100,6 +112,7 @@ struct frontend {
     struct loop_timer *drain_timer;
     uint64_t drain_deadline_ms;
     uint64_t drain_busy_ms; /* when something was under way last */
+    uint64_t drain_since_ms;
 };
 
 /* frontend.c */
@@ -137,8 +150,5 @@ void listener_stop(struct frontend *frontend);
 void snapshot_asked(struct frontend *frontend, const struct event *ask);
 void snapshot_step(void *argument);
 void snapshots_drop(struct frontend *frontend);
-
-/* drain.c */
-void drain_begin(void *argument);
 
 #endif

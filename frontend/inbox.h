@@ -10,6 +10,7 @@
 #include "frontend.h"
 
 struct inbox;
+struct session;
 
 /* Subscribes; listener_start once it is registered. */
 struct inbox *inbox_create(struct frontend *frontend);
@@ -33,5 +34,10 @@ uint64_t inbox_epoch_of(const struct inbox *inbox, struct slice service,
 /* to_client.c.  False: `reason_out`, not an event for a frontend. */
 bool to_client(struct frontend *frontend, const struct event *event,
                struct bus_receipt *receipt, const char **reason_out);
+/* Writes a stanza to the session's client, which is there. */
+void to_client_write(const struct session *session, const struct event *event);
+/* Writes it, or keeps it while the client is away. */
+void to_client_give(struct session *session, const struct event *event,
+                    struct bus_receipt *receipt);
 
 #endif

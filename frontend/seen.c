@@ -1,5 +1,7 @@
 #include "seen.h"
 
+#include <endian.h>
+
 #include "base/memory.h"
 
 enum { PATHS_FIRST = 2, IDS_FIRST = 8 };
@@ -105,10 +107,14 @@ static bool is_newest(const struct seen *seen, const struct event *event)
     return true;
 }
 
+static uint32_t ids_kept(const struct seen *seen)
+{
+    return seen->id_count < seen->id_room ? seen->id_count : seen->id_room;
+}
+
 static bool id_is_known(const struct seen *seen, uint64_t id)
 {
-    uint32_t count =
-        seen->id_count < seen->id_room ? seen->id_count : seen->id_room;
+    uint32_t count = ids_kept(seen);
 
     for (uint32_t i = 0; i < count; i++) {
         if (seen->ids[i] == id)
@@ -142,4 +148,67 @@ bool seen_is_repeat(struct seen **seen_at, const struct event *event)
     if (is_message)
         id_add(seen, id_of(event));
     return false;
+}
+
+/* Moving. */
+
+static void write_number(struct buffer *out, uint64_t number)
+{
+    uint64_t bytes = htole64(number);
+
+    buffer_append(out, (struct slice){(const char *)&bytes, sizeof(bytes)});
+}
+
+static bool read_number(struct slice *bytes, uint64_t *number_out)
+{
+    uint64_t number;
+
+    if (bytes->size < sizeof(number))
+        return false;
+    memcpy(&number, bytes->data, sizeof(number));
+    *number_out = le64toh(number);
+    bytes->data += sizeof(number);
+    bytes->size -= sizeof(number);
+    return true;
+}
+
+void seen_write(const struct seen *seen, struct buffer *out)
+{
+    if (!seen)
+        return;
+    write_number(out, seen->path_count);
+    for (uint32_t i = 0; i < seen->path_count; i++) {
+        write_number(out, seen->paths[i].origin);
+        write_number(out, seen->paths[i].path);
+        write_number(out, seen->paths[i].sequence);
+    }
+    for (uint32_t i = ids_kept(seen); i > 0; i--)
+        write_number(out, seen->ids[(seen->id_count - i) % seen->id_room]);
+}
+
+static bool read_path(struct seen *seen, struct slice *bytes)
+{
+    struct seen_path path = {.used = ++seen->turn};
+
+    if (!read_number(bytes, &path.origin) || !read_number(bytes, &path.path) ||
+        !read_number(bytes, &path.sequence))
+        return false;
+    *path_add(seen) = path;
+    return true;
+}
+
+struct seen *seen_read(struct slice bytes)
+{
+    struct seen *seen;
+    uint64_t paths;
+    uint64_t id;
+
+    if (!read_number(&bytes, &paths) || paths > SEEN_PATHS_MAX)
+        return NULL;
+    seen = memory_new(sizeof(*seen));
+    while (paths-- > 0 && read_path(seen, &bytes))
+        continue;
+    while (read_number(&bytes, &id))
+        id_add(seen, id);
+    return seen;
 }

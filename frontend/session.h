@@ -1,6 +1,8 @@
 /*
  * A session: the truth about who is connected, with what last presence and
- * directed presence (DESIGN 1.3).  Owned by its connection.
+ * directed presence (DESIGN 1.3).  Owned by its connection; while its client
+ * is away and may come back (XEP-0198 resumption) it is detached and owned by
+ * the frontend.
  */
 #ifndef FRONTEND_SESSION_H
 #define FRONTEND_SESSION_H
@@ -10,6 +12,7 @@
 enum { SESSION_DIRECTED_MAX = 1000 };
 
 struct acks;
+struct handover;
 struct seen;
 
 /* The last broadcast presence: lang, extra and payload, one after another. */
@@ -20,8 +23,11 @@ struct last_presence {
 
 struct session {
     uint64_t id;
-    struct connection *connection;
-    char *full; /* JID */
+    struct frontend *frontend;
+    struct connection *connection; /* NULL: detached */
+    LIST_ENTRY(session) detached;  /* in frontend->detached, ... */
+    uint64_t detached_ms;          /* ... since */
+    char *full;                    /* JID */
     uint16_t bare_size;
     uint16_t full_size;
     int16_t priority;
@@ -34,12 +40,19 @@ struct session {
     struct map *directed;           /* JIDs, or NULL */
     struct acks *acks;              /* XEP-0198; NULL: not enabled */
     struct seen *seen;              /* see seen.h; NULL: nothing yet */
+    struct handover *handover;      /* handover.h; NULL: it stays here */
 };
 
 /* With a random id; in frontend->sessions from now on. */
 struct session *session_create(struct connection *connection,
                                struct slice full);
+/* With that id and no connection: it comes from another frontend. */
+struct session *session_create_detached(struct frontend *frontend, uint64_t id,
+                                        struct slice full);
 void session_destroy(struct session **session);
+/* The client is away, and may come back. */
+void session_detach(struct session *session);
+void session_attach(struct session *session, struct connection *connection);
 struct session *session_find(struct frontend *frontend, uint64_t id);
 struct slice session_full(const struct session *session);
 struct slice session_bare(const struct session *session);
@@ -59,7 +72,17 @@ void session_end_directed(struct session *session,
 /* Fields that every event of a session carries. */
 void session_event_init(struct event *event, enum event_type type,
                         const struct session *session);
+/* What snapshots and handovers say of it: presence, login, resource. */
+void session_describe(const struct session *session, struct event *event);
 /* Tells delivery that it is over. */
 void session_announce_end(struct session *session);
+/* Ends and frees it: directed presence, what the client does not have.
+ * `is_known` to delivery, which is told.  `reason` is for the log. */
+void session_end(struct session *session, bool is_known, const char *reason);
+/* The same by the order of delivery, whose fence is answered. */
+void session_end_for(struct session *session, const struct event *fence);
+
+/* Detached ones: custody, and those that have waited for too long. */
+void sessions_tick(struct frontend *frontend, uint64_t now_ms);
 
 #endif

@@ -96,18 +96,9 @@ static void send_session(struct frontend *frontend, struct snapshot *snapshot,
     event_for(&event, EVENT_SNAPSHOT_SESSION, frontend, snapshot);
     event.session = session->id;
     event.from = session_full(session);
-    event.resource =
-        (struct slice){session->full + session->bare_size + 1,
-                       (size_t)(session->full_size - session->bare_size - 1)};
-    event.kind = STANZA_PRESENCE;
-    event.is_available = session->is_available;
-    event.is_interested = session->is_interested;
-    event.priority = session->priority;
-    session_recall_presence(session, &event);
-    if (!session->is_available)
-        event.subtype = SLICE("unavailable");
-    event.address = slice_of(session->connection->address);
-    event.stamp = session->since;
+    session_describe(session, &event);
+    event.address =
+        slice_of(session->connection ? session->connection->address : "-");
     output_to_node(&frontend->output, slice_of(snapshot->node), &event);
     snapshot->sent++;
 }

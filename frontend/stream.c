@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "from_client.h"
+#include "resume.h"
 #include "sasl.h"
 #include "session.h"
 #include "tls.h"
@@ -136,25 +137,6 @@ void stream_restart(struct connection *connection)
 
 /* The end, RFC 6120 4.4 and 4.9. */
 
-/* `is_known` to delivery, which is told. */
-static void end_session(struct connection *connection, bool is_known,
-                        const char *reason)
-{
-    struct session *session = connection->session;
-
-    if (!session)
-        return;
-    session_end_directed(session, NULL);
-    if (is_known)
-        session_announce_end(session);
-    if (session->is_bound)
-        log_info("session %s: closed address=%s reason=\"%s\"", session->full,
-                 connection->address, reason);
-    acks_end(session);
-    session_destroy(&connection->session);
-    loop_timer_start(connection->frontend->end_of_turn, 0);
-}
-
 static void write_end(struct connection *connection, enum stream_error error,
                       struct slice detail)
 {
@@ -171,15 +153,21 @@ static void write_end(struct connection *connection, enum stream_error error,
     buffer_append_text(out, "</stream:stream>");
 }
 
+static void log_closed(const struct connection *connection, const char *reason)
+{
+    if (connection->state != STREAM_STATE_CLOSED)
+        log_debug("connection %s: closed reason=\"%s\"", connection->address,
+                  reason);
+}
+
 static void end(struct connection *connection, enum stream_error error,
-                struct slice detail, bool is_known, const char *reason)
+                struct slice detail, const char *reason)
 {
     if (connection->state == STREAM_STATE_CLOSED)
         return;
-    if (!connection->session)
-        log_debug("connection %s: closed reason=\"%s\"", connection->address,
-                  reason);
-    end_session(connection, is_known, reason);
+    log_closed(connection, reason);
+    if (connection->session)
+        session_end(connection->session, true, reason);
     write_end(connection, error, detail);
     connection_close(connection);
 }
@@ -187,31 +175,41 @@ static void end(struct connection *connection, enum stream_error error,
 void stream_fail(struct connection *connection, enum stream_error error,
                  const char *reason)
 {
-    end(connection, error, SLICE_NONE, true, reason);
+    end(connection, error, SLICE_NONE, reason);
 }
 
 void stream_fail_with(struct connection *connection, enum stream_error error,
                       struct slice detail, const char *reason)
 {
-    end(connection, error, detail, true, reason);
-}
-
-void stream_kick(struct connection *connection, enum stream_error error)
-{
-    end(connection, error, SLICE_NONE, false, stream_error_name(error));
+    end(connection, error, detail, reason);
 }
 
 void stream_end(struct connection *connection)
 {
-    end(connection, STREAM_ERROR_NONE, SLICE_NONE, true, "client ended it");
+    end(connection, STREAM_ERROR_NONE, SLICE_NONE, "client ended it");
+}
+
+static void detach(struct connection *connection, const char *reason)
+{
+    log_info("session %s: detached address=%s reason=\"%s\"",
+             connection->session->full, connection->address, reason);
+    session_detach(connection->session);
+}
+
+void stream_part(struct connection *connection, enum stream_error error,
+                 const char *reason)
+{
+    detach(connection, reason);
+    end(connection, error, SLICE_NONE, reason);
 }
 
 void stream_lost(struct connection *connection, const char *reason)
 {
-    if (connection->state != STREAM_STATE_CLOSED && !connection->session)
-        log_debug("connection %s: closed reason=\"%s\"", connection->address,
-                  reason);
-    end_session(connection, true, reason);
+    log_closed(connection, reason);
+    if (connection->session && acks_is_resumable(connection->session))
+        detach(connection, reason);
+    else if (connection->session)
+        session_end(connection->session, true, reason);
     connection_drop(connection);
 }
 
@@ -356,7 +354,7 @@ void stream_tick(struct connection *connection, uint64_t now_ms)
         return;
     if (connection->state == STREAM_STATE_BOUND) {
         keep_alive(connection, now_ms);
-        acks_tick(connection, now_ms);
+        acks_tick(connection->session, now_ms);
     } else if (!connection->is_waiting) {
         if (now_ms >= connection->login_deadline_ms)
             stream_fail(connection, STREAM_ERROR_CONNECTION_TIMEOUT,
@@ -364,6 +362,8 @@ void stream_tick(struct connection *connection, uint64_t now_ms)
     } else if (now_ms >= connection->answer_deadline_ms) {
         if (connection->login)
             sasl_timed_out(connection);
+        else if (connection->state == STREAM_STATE_RESUMING)
+            resume_timed_out(connection);
         else
             bind_timed_out(connection);
     }

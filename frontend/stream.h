@@ -21,11 +21,12 @@ void stream_fail(struct connection *connection, enum stream_error error,
 /* With an application-specific condition (RFC 6120 4.9.4). */
 void stream_fail_with(struct connection *connection, enum stream_error error,
                       struct slice detail, const char *reason);
-/* The same by the order of delivery, which has forgotten the session. */
-void stream_kick(struct connection *connection, enum stream_error error);
+/* The stream ends with an error; the session goes on without its client. */
+void stream_part(struct connection *connection, enum stream_error error,
+                 const char *reason);
 /* Ends it in order (RFC 6120 4.4) and closes. */
 void stream_end(struct connection *connection);
-/* The peer is gone without a word. */
+/* The peer is gone without a word; its session may be resumed. */
 void stream_lost(struct connection *connection, const char *reason);
 /* Time limits; once a second. */
 void stream_tick(struct connection *connection, uint64_t now_ms);

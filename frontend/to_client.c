@@ -1,9 +1,12 @@
 #include "inbox.h"
 
 #include "acks.h"
+#include "arrival.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/give_back.h"
+#include "handover.h"
+#include "resume.h"
 #include "seen.h"
 #include "session.h"
 #include "stream.h"
@@ -27,8 +30,7 @@ static void write_delay(struct buffer *out, const struct event *event,
     buffer_append_text(out, "/>");
 }
 
-static void write_stanza(const struct session *session,
-                         const struct event *event)
+void to_client_write(const struct session *session, const struct event *event)
 {
     struct connection *connection = session->connection;
     struct buffer *out = connection_output(connection);
@@ -52,24 +54,40 @@ static void write_stanza(const struct session *session,
     buffer_deinit(&delayed);
 }
 
+void to_client_give(struct session *session, const struct event *event,
+                    struct bus_receipt *receipt)
+{
+    if (session->connection)
+        to_client_write(session, event);
+    acks_sent(session, event, receipt);
+}
+
 static void deliver(struct frontend *frontend, const struct event *event,
                     struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
 
-    if (!session || !session->is_bound) {
+    if (!session && arrival_expects(frontend, event->session)) {
+        arrival_stanza(frontend, event, receipt);
+    } else if (!session || !session->is_bound || session->handover) {
         give_back(event, slice_of(daemon_node(frontend->daemon)),
                   &frontend->output); /* delivery did not know yet */
     } else if (event->kind != STANZA_PRESENCE &&
                seen_is_repeat(&session->seen, event)) {
         acks_sent_again(session, event, receipt);
     } else {
-        write_stanza(session, event);
-        acks_sent(session, event, receipt);
+        to_client_give(session, event, receipt);
     }
 }
 
 /* Sessions. */
+
+static void answer_fence(struct frontend *frontend, const struct event *fence,
+                         const char *condition)
+{
+    fence_answer(fence, slice_of(daemon_node(frontend->daemon)), condition,
+                 &frontend->output);
+}
 
 /* Bound for a client that has left meanwhile. */
 static void close_unknown(struct frontend *frontend, const struct event *bound)
@@ -91,9 +109,9 @@ static void session_bound(struct frontend *frontend, const struct event *event,
     struct session *session = session_find(frontend, event->session);
 
     (void)receipt;
-    if (session)
+    if (session && session->connection)
         bind_answered(session->connection, event);
-    else
+    else if (!session)
         close_unknown(frontend, event);
 }
 
@@ -111,10 +129,25 @@ static void session_kick(struct frontend *frontend, const struct event *event,
                          struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
+    struct connection *connection = session ? session->connection : NULL;
 
     (void)receipt;
-    if (session)
-        stream_kick(session->connection, find_stream_error(event->condition));
+    if (!session) {
+        arrival_forget(frontend, event->session);
+        answer_fence(frontend, event, "item-not-found");
+        return;
+    }
+    session_end_for(session, event);
+    if (connection)
+        stream_fail(connection, find_stream_error(event->condition),
+                    "by the order of delivery");
+}
+
+static void session_fence(struct frontend *frontend, const struct event *event,
+                          struct bus_receipt *receipt)
+{
+    (void)receipt;
+    answer_fence(frontend, event, "here");
 }
 
 static const struct {
@@ -125,6 +158,11 @@ static const struct {
     {EVENT_STANZA_DELIVER, deliver},
     {EVENT_SESSION_BOUND, session_bound},
     {EVENT_SESSION_KICK, session_kick},
+    {EVENT_SESSION_FENCE, session_fence},
+    {EVENT_SESSION_RESUMED, resume_refused},
+    {EVENT_SESSION_MOVE, handover_begin},
+    {EVENT_SESSION_UNACKED, arrival_stanza},
+    {EVENT_SESSION_TRANSFER, arrival_complete},
 };
 
 bool to_client(struct frontend *frontend, const struct event *event,

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "broadcast.h"
+#include "snapshot.h"
 #include "update.h"
 #include "xmpp/jid.h"
 
@@ -42,7 +43,10 @@ static enum handled on_presence_update(void *state, const struct event *event,
                                        const char **reason_out)
 {
     (void)reason_out;
-    update_accept(state, event, output);
+    if (slice_is(event->condition, "moved"))
+        snapshot_moved(state, event);
+    else
+        update_accept(state, event, output);
     return HANDLED;
 }
 

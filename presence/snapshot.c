@@ -41,6 +41,16 @@ static void accept(struct presence *presence, const struct event *report,
     update_accept(presence, &update, output);
 }
 
+static void add_announced(struct presence *presence, const struct event *report)
+{
+    struct resource *resource =
+        resource_add(user_get(presence, report->from), report);
+
+    resource_set(resource, report);
+    resource->is_available = true;
+    resource->is_announced = true;
+}
+
 /*
  * Contacts have been told, or will be when its event comes through the queue;
  * except when they have been told that it is gone, or when the event was lost
@@ -49,27 +59,27 @@ static void accept(struct presence *presence, const struct event *report,
 static void report_unknown(struct presence *presence,
                            const struct event *report, struct output *output)
 {
-    struct resource *resource;
-
     if (ended_find(presence, report->session) ||
         map_find(presence->nodes, report->node)) {
         accept(presence, report, output);
         return;
     }
-    resource = resource_add(user_get(presence, report->from), report);
-    resource_set(resource, report);
-    resource->is_available = true;
-    resource->is_announced = true;
+    add_announced(presence, report);
+}
+
+static void set_node(struct resource *resource, struct slice node)
+{
+    if (slice_is(node, resource->node))
+        return;
+    memory_free(&resource->node);
+    resource->node = memory_copy_text(node);
 }
 
 static void report_known(struct presence *presence, struct resource *resource,
                          const struct event *report, struct output *output)
 {
     resource->is_stale = false;
-    if (!slice_is(report->node, resource->node)) {
-        memory_free(&resource->node);
-        resource->node = memory_copy_text(report->node);
-    }
+    set_node(resource, report->node);
     if (!is_fresh(resource) && !resource_says(resource, report))
         accept(presence, report, output);
 }
@@ -88,6 +98,21 @@ void snapshot_session(void *state, const struct event *report,
         report_known(presence, resource, report, output);
     else
         report_unknown(presence, report, output);
+}
+
+/* On its way neither frontend has reported it. */
+void snapshot_moved(struct presence *presence, const struct event *moved)
+{
+    struct user *user = user_find(presence, moved->from);
+    struct resource *resource =
+        user ? resource_find(user, moved->session) : NULL;
+
+    if (resource) {
+        set_node(resource, moved->node);
+        resource->touched_ms = clock_now_ms();
+    } else if (moved->is_available && !ended_find(presence, moved->session)) {
+        add_announced(presence, moved);
+    }
 }
 
 /* Ends the resources of that node; `only_stale`: those it did not report. */

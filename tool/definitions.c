@@ -27,7 +27,7 @@ struct broker_user {
 static const struct broker_user users[] = {
     {"frontend", "^(frontend\\..*|" NODE ")$",
      "^(frontend\\..*|" NODE "|" MEETING
-     "|ocean\\.(delivery|roster|presence|archive|dead))$",
+     "|ocean\\.(delivery|roster|presence|archive|frontend|dead))$",
      "^(frontend\\..*|" NODE "|" MEETING "|ocean\\.frontend)$"},
     {"delivery", "^(frontend\\..*|" NODE ")$",
      "^(" NODE "|" MEETING

@@ -96,7 +96,8 @@ static size_t queues_answered;
 
 static void print_members(const struct tool *tool)
 {
-    static const char *const states[] = {"starting", "up", "leaving"};
+    static const char *const states[] = {"starting", "up", "draining",
+                                         "leaving"};
     const struct member *member = NULL;
 
     printf("%-28s %-10s %-9s %s\n", "MEMBER", "KIND", "STATE", "PARTITIONS");

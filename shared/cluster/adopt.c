@@ -65,9 +65,7 @@ static bool handle(void *argument, const struct event *event,
 
     (void)receipt;
     (void)reason_out;
-    if (event->type != EVENT_STANZA_DELIVER)
-        return true; /* sessions of a frontend that is gone are over anyhow */
-    give_back(event, SLICE_NONE, &orphan->output);
+    give_back_inbox(event, &orphan->output);
     orphan->given_back++;
     return true;
 }

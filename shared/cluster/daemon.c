@@ -47,7 +47,8 @@ struct daemon {
 
 static const char *state_name(enum member_state state)
 {
-    static const char *const names[] = {"starting", "up", "leaving"};
+    static const char *const names[] = {"starting", "up", "draining",
+                                        "leaving"};
 
     return names[state];
 }
@@ -284,7 +285,9 @@ static void on_terminate(evutil_socket_t signal_number, short what,
     }
     log_info("signal %d: draining", (int)signal_number);
     daemon->is_draining = true;
-    daemon_set_state(daemon, MEMBER_LEAVING);
+    daemon_set_state(daemon, daemon->spec->service == SERVICE_NONE
+                                 ? MEMBER_DRAINING /* has sessions */
+                                 : MEMBER_LEAVING);
     if (daemon->spec->drain)
         daemon->spec->drain(daemon->owner);
     else
@@ -409,6 +412,7 @@ void daemon_finish(struct daemon *daemon)
 {
     struct timeval soon = {0, 50 * 1000}; /* lets "leaving" get out */
 
+    daemon_set_state(daemon, MEMBER_LEAVING);
     event_base_loopexit(daemon->loop, &soon);
 }
 

@@ -33,6 +33,14 @@ enum event_type {
     EVENT_SESSION_INTERESTED, /* roster -> delivery: has asked for the roster */
     EVENT_SESSION_CLOSE,      /* frontend -> delivery: the session is over */
     EVENT_SESSION_KICK,       /* delivery -> frontend: end it, `condition` */
+    /* Moving a session: docs/ARCHITECTURE.md, "Fences". */
+    EVENT_SESSION_RESUME,   /* frontend -> delivery: to `node`, XEP-0198 */
+    EVENT_SESSION_RESUMED,  /* delivery -> frontend: no, `condition` */
+    EVENT_SESSION_MOVE,     /* delivery -> frontend: hand it to `node` */
+    EVENT_SESSION_FENCE,    /* delivery -> frontend: answer session.fenced */
+    EVENT_SESSION_FENCED,   /* frontend -> delivery: all before is done */
+    EVENT_SESSION_UNACKED,  /* frontend -> frontend: the client lacks this */
+    EVENT_SESSION_TRANSFER, /* frontend -> frontend: the session itself */
     /* Presence. */
     EVENT_PRESENCE_UPDATE, /* delivery -> presence(user) */
     EVENT_PRESENCE_PROBE,  /* presence(prober) -> presence(contact) */
@@ -120,7 +128,9 @@ struct event {
     int64_t priority;
     bool is_available;
     bool is_interested;
-    bool is_first;          /* an initial presence, RFC 6121 4.2.1 */
+    bool is_first;          /* an initial presence, RFC 6121 4.2.1; of a
+                               session: it has sent one */
+    bool is_behind;         /* a fence: comes after what is given back */
     struct slice condition; /* error or reason, RFC name; absent: success */
     /* Lists of texts, see event_list_*. */
     struct slice contacts; /* jid, subscription, jid, subscription ... */
@@ -140,8 +150,9 @@ struct event {
     uint64_t mark;
     uint64_t count;
     bool has_more;
+    struct slice window; /* ids a session has been given lately: seen.h */
     /* Member. */
-    struct slice state;  /* starting, up, leaving */
+    struct slice state;  /* starting, up, draining, leaving */
     struct slice shares; /* a letter per partition: - s o, see member.h */
     uint64_t partitions;
     struct slice version;

@@ -40,6 +40,8 @@
     X(INTERESTED, "interested", BOOLEAN, is_interested, NULL,                  \
       "the session has asked for the roster")                                  \
     X(FIRST, "first", BOOLEAN, is_first, NULL, "initial presence")             \
+    X(BEHIND, "behind", BOOLEAN, is_behind, NULL,                              \
+      "comes after what is given back")                                        \
     X(CONDITION, "condition", TEXT, condition, NULL,                           \
       "error or reason; absent: success")                                      \
     X(CONTACTS, "contacts", LIST, contacts, NULL,                              \
@@ -58,7 +60,8 @@
     X(MARK, "mark", NUMBER, mark, NULL, "a counter reported back")             \
     X(COUNT, "count", NUMBER, count, NULL, "how many, or up to where")         \
     X(MORE, "more", BOOLEAN, has_more, NULL, "another such event follows")     \
-    X(STATE, "state", TEXT, state, NULL, "starting, up, leaving")              \
+    X(WINDOW, "window", BYTES, window, NULL, "ids given lately, seen.h")       \
+    X(STATE, "state", TEXT, state, NULL, "starting, up, draining, leaving")    \
     X(SHARES, "shares", TEXT, shares, NULL, "a letter per partition: - s o")   \
     X(PARTITIONS, "partitions", NUMBER, partitions, NULL, "of the cluster")    \
     X(VERSION, "version", TEXT, version, NULL, "of the software")              \

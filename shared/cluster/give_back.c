@@ -53,3 +53,52 @@ void give_back(const struct event *deliver, struct slice node,
              slice_is_set(deliver->from))
         refuse(deliver, output);
 }
+
+void fence_answer(const struct event *fence, struct slice node,
+                  const char *condition, struct output *output)
+{
+    struct event event;
+
+    if (!fence->request || !slice_is_set(fence->to))
+        return;
+    event_init(&event, EVENT_SESSION_FENCED);
+    event.from = fence->to;
+    event.session = fence->session;
+    event.request = fence->request;
+    event.node = node;
+    event.condition = slice_of(condition);
+    output_to_user(output, SERVICE_DELIVERY, event.from, &event);
+}
+
+/* Those in custody are in the archive. */
+static void unacked_back(const struct event *unacked, struct output *output)
+{
+    struct event deliver;
+
+    if (slice_is(unacked->condition, "custody"))
+        return;
+    event_copy_as(&deliver, EVENT_STANZA_DELIVER, unacked);
+    give_back(&deliver, SLICE_NONE, output);
+}
+
+static void transfer_back(const struct event *transfer, struct output *output)
+{
+    struct event fence = *transfer;
+
+    fence.to = transfer->from;
+    fence_answer(&fence, SLICE_NONE, "item-not-found", output);
+}
+
+void give_back_inbox(const struct event *event, struct output *output)
+{
+    if (event->type == EVENT_STANZA_DELIVER)
+        give_back(event, SLICE_NONE, output);
+    else if (event->type == EVENT_SESSION_UNACKED)
+        unacked_back(event, output);
+    else if (event->type == EVENT_SESSION_TRANSFER)
+        transfer_back(event, output);
+    else if (event->type == EVENT_SESSION_KICK ||
+             event->type == EVENT_SESSION_MOVE ||
+             event->type == EVENT_SESSION_FENCE)
+        fence_answer(event, SLICE_NONE, "item-not-found", output);
+}

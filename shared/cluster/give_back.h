@@ -17,4 +17,15 @@
 void give_back(const struct event *deliver, struct slice node,
                struct output *output);
 
+/* Any event of an inbox that nobody consumes any more: stanzas are given back,
+ * fences (docs/ARCHITECTURE.md) are answered. */
+void give_back_inbox(const struct event *event, struct output *output);
+
+/*
+ * Answers session.kick, session.move or session.fence: what came to that inbox
+ * before it has been done.  `condition`: what became of the session.
+ */
+void fence_answer(const struct event *fence, struct slice node,
+                  const char *condition, struct output *output);
+
 #endif

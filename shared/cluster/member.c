@@ -117,6 +117,8 @@ static enum member_state state_parse(struct slice text)
 {
     if (slice_is(text, "leaving"))
         return MEMBER_LEAVING;
+    if (slice_is(text, "draining"))
+        return MEMBER_DRAINING;
     return slice_is(text, "up") ? MEMBER_UP : MEMBER_STARTING;
 }
 

@@ -10,7 +10,12 @@
 #include "cluster/event.h"
 #include "cluster/names.h"
 
-enum member_state { MEMBER_STARTING, MEMBER_UP, MEMBER_LEAVING };
+enum member_state {
+    MEMBER_STARTING,
+    MEMBER_UP,
+    MEMBER_DRAINING, /* a frontend that hands its sessions over */
+    MEMBER_LEAVING,  /* counts as gone */
+};
 
 struct member {
     char node[NAME_MAX_BYTES];

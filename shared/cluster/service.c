@@ -109,8 +109,8 @@ static void on_unroutable(void *owner, struct bus_destination *destination,
 
     (void)destination;
     daemon_output_init(service->daemon, &output);
-    if (event_decode(raw, &event, &error) && event.type == EVENT_STANZA_DELIVER)
-        give_back(&event, SLICE_NONE, &output);
+    if (event_decode(raw, &event, &error))
+        give_back_inbox(&event, &output);
     daemon_publish(service->daemon, &output, receipt);
     output_deinit(&output);
     if (receipt)

@@ -33,6 +33,8 @@ BIND = "{urn:ietf:params:xml:ns:xmpp-bind}"
 ROSTER = "{jabber:iq:roster}"
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 STREAMS = "{urn:ietf:params:xml:ns:xmpp-streams}"
+SM = "{urn:xmpp:sm:3}"
+SM_XMLNS = "xmlns='urn:xmpp:sm:3'"
 
 
 class Failure(Exception):
@@ -224,6 +226,13 @@ class Cluster:
 
     def certificate(self):
         return os.path.join(self.run_dir, "tls", "certificate.pem")
+
+    def resume(self, former, frontend=1, mechanism="SCRAM-SHA-256"):
+        """A new connection of `former`'s user that asks for its session; the
+        answer: <resumed/> or <failed/>."""
+        client = self.connect(frontend)
+        client.login(former.user, "secret-" + former.user, mechanism)
+        return client, client.resume(former)
 
     def client(self, name, frontend=1, resource=None, mechanism="SCRAM-SHA-256",
                presence=True):
@@ -447,6 +456,30 @@ class Client:
         self.jid = answer[0][0].text
         self.bare = self.jid.split("/")[0]
         return self.jid
+
+    # Stream management, XEP-0198.
+
+    def enable(self, resume=False):
+        self.send("<enable %s%s/>" % (SM_XMLNS, " resume='true'" if resume else ""))
+        enabled = self.wait(lambda e: e.tag == SM + "enabled", "enabled")
+        self.token = enabled.get("id")
+        return enabled
+
+    def handled(self, seconds=20):
+        """What the server says it has handled."""
+        self.send("<r %s/>" % SM_XMLNS)
+        return int(self.wait(lambda e: e.tag == SM + "a", "an answer", seconds).get("h"))
+
+    def acknowledge(self, count=None):
+        """That many stanzas; all that have come."""
+        self.send("<a %s h='%d'/>" % (SM_XMLNS, self.stanzas if count is None else count))
+
+    def resume(self, former):
+        """Asks for the session of another connection, which it then has."""
+        self.stanzas = former.stanzas
+        self.jid, self.bare, self.token = former.jid, former.bare, former.token
+        self.send("<resume %s previd='%s' h='%d'/>" % (SM_XMLNS, former.token, former.stanzas))
+        return self.wait(lambda e: e.tag in (SM + "resumed", SM + "failed"), "resumed or failed")
 
     # Stanzas.
 

@@ -1,0 +1,184 @@
+#include "handover.h"
+
+#include <stdio.h>
+
+#include "acks.h"
+#include "arrival.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cluster/bus.h"
+#include "cluster/give_back.h"
+#include "resume.h"
+#include "seen.h"
+#include "stream.h"
+#include "unacked.h"
+
+struct handover {
+    struct frontend *frontend;
+    struct session *session; /* NULL: it has ended here */
+    char node[NAME_MAX_BYTES];
+    uint64_t request; /* of delivery's fence */
+    bool is_sent;
+};
+
+/* Sending. */
+
+struct sending {
+    const struct handover *handover;
+    struct output output;
+};
+
+static void send_unacked(void *argument, const struct event *stanza)
+{
+    struct sending *sending = argument;
+    struct event event;
+
+    event_copy_as(&event, EVENT_SESSION_UNACKED, stanza);
+    event.session = sending->handover->session->id;
+    event.by = SLICE_NONE;
+    event.epoch = 0;
+    output_to_inbox(&sending->output, slice_of(sending->handover->node),
+                    &event);
+}
+
+static void write_directed(const struct session *session, struct buffer *out)
+{
+    struct slice names[SESSION_DIRECTED_MAX];
+    size_t position = 0;
+    size_t count = 0;
+    void *value;
+
+    while (session->directed && count < SESSION_DIRECTED_MAX &&
+           map_next(session->directed, &position, &names[count], &value))
+        count++;
+    event_list_write(out, names, count);
+}
+
+static void send_session(struct sending *sending)
+{
+    const struct session *session = sending->handover->session;
+    struct buffer directed = BUFFER_EMPTY;
+    struct buffer window = BUFFER_EMPTY;
+    struct event event;
+
+    session_event_init(&event, EVENT_SESSION_TRANSFER, session);
+    session_describe(session, &event);
+    event.request = sending->handover->request;
+    event.is_first = session->was_available;
+    acks_fill(session, &event);
+    write_directed(session, &directed);
+    event.names = buffer_slice(&directed);
+    seen_write(session->seen, &window);
+    if (window.size)
+        event.window = buffer_slice(&window);
+    output_to_inbox(&sending->output, slice_of(sending->handover->node),
+                    &event);
+    buffer_deinit(&directed);
+    buffer_deinit(&window);
+}
+
+static void handover_free(struct handover *handover)
+{
+    handover->frontend->handovers--;
+    memory_free(&handover);
+}
+
+/* The other's inbox has it. */
+static void on_sent(void *argument)
+{
+    struct handover *handover = argument;
+    struct session *session = handover->session;
+
+    if (session) {
+        log_info("session %s: handed over to %s", session->full,
+                 handover->node);
+        acks_handed_over(session);
+        session->handover = NULL;
+        handover->frontend->handed_over++;
+        session_destroy(&session);
+    }
+    handover_free(handover);
+}
+
+static void send(struct handover *handover)
+{
+    struct daemon *daemon = handover->frontend->daemon;
+    struct bus_receipt *receipt =
+        bus_receipt_create(daemon_bus(daemon), on_sent, handover);
+    struct sending sending = {.handover = handover};
+
+    handover->is_sent = true;
+    daemon_output_init(daemon, &sending.output);
+    unacked_each(acks_unacked(handover->session), send_unacked, &sending);
+    send_session(&sending);
+    daemon_publish(daemon, &sending.output, receipt);
+    output_deinit(&sending.output);
+    bus_receipt_seal(receipt);
+}
+
+void handover_settled(struct session *session)
+{
+    if (!session->handover->is_sent && !session->connection)
+        send(session->handover);
+}
+
+/* Beginning and ending. */
+
+static void begin(struct session *session, const struct event *move)
+{
+    struct handover *handover = memory_new(sizeof(*handover));
+
+    handover->frontend = session->frontend;
+    handover->session = session;
+    handover->request = move->request;
+    snprintf(handover->node, sizeof(handover->node), "%.*s",
+             SLICE_FORMAT(move->node));
+    session->handover = handover;
+    session->frontend->handovers++;
+    if (session->connection)
+        stream_part(session->connection, STREAM_ERROR_CONFLICT,
+                    "resumed on another frontend");
+    if (acks_is_settled(session))
+        handover_settled(session);
+}
+
+/* Repeats are no harm: the fence is answered once more, or is about to be. */
+void handover_begin(struct frontend *frontend, const struct event *move,
+                    struct bus_receipt *receipt)
+{
+    struct session *session = session_find(frontend, move->session);
+    struct slice self = slice_of(daemon_node(frontend->daemon));
+
+    (void)receipt;
+    if (!session || !session->is_bound || !acks_is_resumable(session))
+        fence_answer(move, self, "item-not-found", &frontend->output);
+    else if (slice_equal(move->node, self))
+        arrival_report(session, move->request);
+    else if (!session->handover)
+        begin(session, move);
+}
+
+void handover_forget(struct session *session)
+{
+    struct handover *handover = session->handover;
+
+    if (!handover)
+        return;
+    session->handover = NULL;
+    handover->session = NULL;
+    if (!handover->is_sent)
+        handover_free(handover);
+}
+
+void handover_offer(struct session *session, struct slice node)
+{
+    struct frontend *frontend = session->frontend;
+    struct event event;
+
+    event_init(&event, EVENT_SESSION_RESUME);
+    event.to = session_bare(session);
+    event.session = session->id;
+    event.node = node;
+    event.request = 0; /* nobody waits there */
+    output_to_user(&frontend->output, SERVICE_DELIVERY, event.to, &event);
+}
