@@ -226,11 +226,11 @@ bool store_has_messages(struct store *store, struct slice user)
 void store_put(struct store *store, const struct event *event)
 {
     struct buffer encoded = BUFFER_EMPTY;
-    sqlite3_stmt *put = with_text(
-        store, PUT,
-        "INSERT INTO message (user, event, origin, sequence, behind)"
-        " VALUES (?1, ?2, ?3, ?4, ?5)",
-        event->to);
+    sqlite3_stmt *put =
+        with_text(store, PUT,
+                  "INSERT INTO message (user, event, origin, sequence, behind)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5)",
+                  event->to);
 
     event_encode(&encoded, event);
     sqlite_bind_bytes(put, 2, buffer_slice(&encoded));
@@ -260,10 +260,10 @@ void store_unfence(struct store *store, struct slice user)
                          " SELECT user, event, origin, sequence FROM message"
                          " WHERE user = ?1 AND behind ORDER BY row",
                          user));
-    sqlite_run(
-        &store->sqlite,
-        with_text(store, REMOVE_BEHIND,
-                  "DELETE FROM message WHERE user = ?1 AND behind", user));
+    sqlite_run(&store->sqlite,
+               with_text(store, REMOVE_BEHIND,
+                         "DELETE FROM message WHERE user = ?1 AND behind",
+                         user));
 }
 
 void store_delete_until(struct store *store, struct slice user, uint64_t row)

@@ -17,10 +17,10 @@ struct fence {
     uint64_t number;
     uint64_t session;
     uint64_t asked_ms;
-    char *node;         /* the old place */
-    char *target;       /* the new one, or NULL */
-    uint64_t waiter;    /* request of who waits there, 0: nobody */
-    char *then;         /* asked for meanwhile: on to there, or NULL */
+    char *node;      /* the old place */
+    char *target;    /* the new one, or NULL */
+    uint64_t waiter; /* request of who waits there, 0: nobody */
+    char *then;      /* asked for meanwhile: on to there, or NULL */
     uint64_t then_waiter;
     char full[];
 };
@@ -46,8 +46,7 @@ static void send(struct delivery *delivery, struct fence *fence,
 static struct fence *put(struct delivery *delivery, struct user *user,
                          const struct session *session, enum event_type type)
 {
-    struct fence *fence =
-        memory_new(sizeof(*fence) + session->full.size + 1);
+    struct fence *fence = memory_new(sizeof(*fence) + session->full.size + 1);
 
     memcpy(fence->full, session->full.data, session->full.size);
     fence->user = user;

@@ -28,7 +28,7 @@ struct user {
     size_t session_count;
     struct replay replay;
     struct fence *fences; /* not come back; fence.h */
-    struct slice bare; /* in `text` */
+    struct slice bare;    /* in `text` */
     char text[];
 };
 

@@ -31,7 +31,7 @@ struct mark {
 
 struct acks {
     STAILQ_ENTRY(acks) ended_link;
-    struct session *session; /* NULL: it is over */
+    struct session *session;   /* NULL: it is over */
     struct buffer fence_bytes; /* to be answered then, or empty */
     bool is_resumable;
     /* Towards the client; all counts modulo 2^32 (XEP-0198 4). */

@@ -98,8 +98,8 @@ static struct session *make(struct frontend *frontend,
                             const struct event *transfer,
                             struct arrival *arrival)
 {
-    struct session *session = session_create_detached(
-        frontend, transfer->session, transfer->from);
+    struct session *session =
+        session_create_detached(frontend, transfer->session, transfer->from);
 
     session_note_presence(session, transfer);
     session->was_available |= transfer->is_first;

@@ -86,7 +86,7 @@ struct frontend {
     struct loop_timer *end_of_turn;
     char scratch[SCRATCH_BYTES];
     /* Sessions, and what is asked for. */
-    struct map *sessions;                /* id -> struct session */
+    struct map *sessions; /* id -> struct session */
     LIST_HEAD(session_list, session) detached;
     struct map *resuming; /* session id -> connection that awaits it */
     struct map *arrivals; /* session id -> struct arrival */

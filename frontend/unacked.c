@@ -238,7 +238,8 @@ void unacked_each(const struct unacked_queue *queue, unacked_fn take,
         if (!unacked->size)
             continue;
         decode(unacked, &event);
-        event.condition = unacked->is_in_custody ? SLICE("custody") : SLICE_NONE;
+        event.condition =
+            unacked->is_in_custody ? SLICE("custody") : SLICE_NONE;
         take(argument, &event);
     }
 }

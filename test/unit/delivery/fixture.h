@@ -6,6 +6,7 @@
 #include "../../../delivery/session_copy.h"
 #include "base/log.h"
 #include "outputs.h"
+#include "xmpp/jid.h"
 
 #define BOB "bob@example.org"
 #define AMY "amy@example.org"
@@ -99,6 +100,24 @@ static inline struct event fixture_message(const char *type, const char *to)
     event.id = SLICE("m1");
     event.payload = SLICE("<body>hi</body>");
     event.is_durable = true;
+    return event;
+}
+
+/* The fence put last comes back; "moved" or anything else. */
+static inline struct event fixture_fenced(uint64_t session, const char *full,
+                                          const char *node,
+                                          const char *condition)
+{
+    struct event event = fixture_event(EVENT_SESSION_FENCED);
+
+    event.from = slice_of(full);
+    event.session = session;
+    event.node = slice_of(node);
+    event.request = delivery->request;
+    event.condition = slice_of(condition);
+    event.kind = STANZA_PRESENCE;
+    event.resource = jid_text_resource(event.from);
+    event.payload = SLICE("");
     return event;
 }
 

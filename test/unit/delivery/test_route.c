@@ -384,6 +384,7 @@ static void test_returned(void)
 
     message.condition = SLICE("returned");
     message.session = 1;
+    message.node = SLICE("f1");
     message.stamp = 5;
     open_world(WORLD_MANY);
     fixture_send(&message);
@@ -400,7 +401,7 @@ static void test_returned(void)
     EXPECT(&output,
            "presence presence.update #1/unavailable " BOB " <" BOB "/a !gone",
            "archive archive.store/normal " BOB " <" AMY
-           "/pc {<body>hi</body>}");
+           "/pc !returned {<body>hi</body>}");
     CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
     fixture_close();
 }

@@ -180,9 +180,12 @@ static void test_account_deleted(void)
     EXPECT(&output, "inbox:f2 session.kick #2 " BOB "/b !not-authorized",
            "inbox:f1 session.kick #1 " BOB "/a !not-authorized",
            GONE("1", "a"));
-    CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
     fixture_send(&event);
     EXPECT_NOTHING(&output);
+    event = fixture_fenced(1, BOB "/a", "f1", "ended");
+    fixture_send(&event);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
     fixture_close();
 }
 

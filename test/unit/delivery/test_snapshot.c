@@ -164,6 +164,8 @@ static void test_moved(void)
 
 static void test_node_gone(void)
 {
+    struct event fenced;
+
     fixture_open();
     send_report(1, "f1", "a", true);
     send_report(2, "f1", "b", false);
@@ -175,7 +177,10 @@ static void test_node_gone(void)
     snapshot_node_gone(delivery, SLICE("f1"), &output);
     EXPECT_NOTHING(&output);
     snapshot_node_gone(delivery, SLICE("f2"), &output);
-    EXPECT(&output, GONE("3", "c"));
+    EXPECT(&output, "inbox:f2 session.fence #3 " BOB "/c", GONE("3", "c"));
+    fenced = fixture_fenced(3, BOB "/c", NULL, "item-not-found");
+    fixture_send(&fenced);
+    EXPECT_NOTHING(&output);
     CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
     replay_tick(delivery, UINT64_MAX, &output);
     EXPECT_NOTHING(&output);

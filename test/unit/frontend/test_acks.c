@@ -53,7 +53,8 @@ static void confirm(void)
 
 static void tick(uint64_t later_ms)
 {
-    acks_tick(TAILQ_FIRST(&frontend->connections), clock_now_ms() + later_ms);
+    acks_tick(TAILQ_FIRST(&frontend->connections)->session,
+              clock_now_ms() + later_ms);
     pump();
 }
 
@@ -202,7 +203,7 @@ static void test_custody(void)
     EXPECT_NOTHING_PUBLISHED();
     tick(3000);
     EXPECT_LINE("archive archive.store message alice@localhost "
-                "<bob@localhost/pc durable {<body>hi</body>}");
+                "<bob@localhost/pc !custody durable {<body>hi</body>}");
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked);
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1);
@@ -244,12 +245,12 @@ static void test_silent(void)
     deliver(&client, 1);
     EXPECT_TEXT(&client, SM("r"));
     ignore_published();
-    acks_tick(TAILQ_FIRST(&frontend->connections),
+    acks_tick(TAILQ_FIRST(&frontend->connections)->session,
               clock_now_ms() + frontend->config.ack_timeout);
     pump();
     CU_ASSERT_PTR_NULL(client_session(&client));
     EXPECT_LINE("archive archive.store message alice@localhost "
-                "<bob@localhost/pc durable {<body>hi</body>}");
+                "<bob@localhost/pc !custody durable {<body>hi</body>}");
     EXPECT_LINE("delivery session.close <alice@localhost/desk");
     EXPECT_NOTHING_PUBLISHED(); /* the archive has it */
     client_done(&client);
