@@ -246,6 +246,7 @@ int main(int argc, char **argv)
     tool.command->parse(&tool, argc, argv);
     if (tool.command->begin)
         run(&tool);
+    memory_free(&tool.state);
     memory_free(&tool.config_file);
     return tool.exit_status;
 }

@@ -6,6 +6,9 @@
 /* Publishers of a path's hops are told apart by this factor (mod 2^64). */
 enum { PATH_FACTOR = 67, PATH_SERVICE = 256 };
 
+/* Of most events without their payload. */
+enum { ENVELOPE_BYTES = 400 };
+
 void output_init(struct output *output)
 {
     memset(output, 0, sizeof(*output));
@@ -42,9 +45,10 @@ static uint64_t path_extend(const struct output *output, uint64_t path)
 
 static struct slice encode(struct output *output, const struct event *event)
 {
-    static _Thread_local struct buffer encoded;
-    char by[NAME_MAX_BYTES];
+    struct buffer encoded = BUFFER_EMPTY;
     struct event stamped = *event;
+    struct slice copy;
+    char by[NAME_MAX_BYTES];
 
     if (!stamped.origin) {
         stamped.origin = output->boot;
@@ -56,9 +60,11 @@ static struct slice encode(struct output *output, const struct event *event)
             slice_of(partition_queue(output->service, output->partition, by));
         stamped.epoch = output->epoch;
     }
-    buffer_clear(&encoded);
+    buffer_reserve(&encoded, ENVELOPE_BYTES + event->payload.size);
     event_encode(&encoded, &stamped);
-    return arena_copy(&output->arena, buffer_slice(&encoded));
+    copy = arena_copy(&output->arena, buffer_slice(&encoded));
+    buffer_deinit(&encoded);
+    return copy;
 }
 
 static struct output_item *item_add(struct output *output,
