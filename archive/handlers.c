@@ -53,11 +53,31 @@ static void bounce(const struct event *event, struct output *output)
     buffer_deinit(&payload);
 }
 
-/* What is given back, or taken into custody, was sent before the fence. */
+/* What is given back was sent before the fence. */
 static bool is_after_fence(const struct event *event)
 {
-    return !event->is_behind && !slice_is(event->condition, "returned") &&
-           !slice_is(event->condition, "custody");
+    return !event->is_behind && !slice_is(event->condition, "returned");
+}
+
+static void keep(struct archive *archive, const struct event *event,
+                 struct output *output)
+{
+    uint64_t limit = archive->config->max_offline;
+
+    if (is_after_fence(event))
+        store_unfence(archive->store, event->to);
+    if (limit && !event->session &&
+        store_count(archive->store, event->to) >= limit)
+        bounce(event, output);
+    else
+        store_put(archive->store, event);
+}
+
+/* The acknowledgement may have overtaken it, from another frontend. */
+static void take_custody(struct archive *archive, const struct event *event)
+{
+    if (!store_has_dropped(archive->store, event))
+        store_take_custody(archive->store, event);
 }
 
 static enum handled on_archive_store(void *state, const struct event *event,
@@ -65,7 +85,6 @@ static enum handled on_archive_store(void *state, const struct event *event,
                                      const char **reason_out)
 {
     struct archive *archive = state;
-    uint64_t limit = archive->config->max_offline;
 
     (void)reason_out;
     fence(archive, output);
@@ -75,15 +94,10 @@ static enum handled on_archive_store(void *state, const struct event *event,
     }
     if (event->mark)
         store_set_mark(archive->store, event->to, event->mark);
-    if (store_knows(archive->store, event))
-        return HANDLED;
-    if (is_after_fence(event))
-        store_unfence(archive->store, event->to);
-    if (limit && !event->session &&
-        store_count(archive->store, event->to) >= limit)
-        bounce(event, output);
-    else
-        store_put(archive->store, event);
+    if (slice_is(event->condition, "custody"))
+        take_custody(archive, event);
+    else if (!store_knows(archive->store, event))
+        keep(archive, event, output);
     return HANDLED;
 }
 
@@ -141,11 +155,13 @@ static enum handled on_archive_replay(void *state, const struct event *event,
 
     (void)reason_out;
     fence(archive, output);
-    store_delete_until(archive->store, event->to, event->count);
+    store_delete_until(archive->store, event->to, event->session,
+                       event->count);
     store_unfence(archive->store, event->to); /* delivery asks: it is over */
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
-    answer.has_more = store_each(archive->store, event->to,
-                                 archive->config->page, replay_row, &page);
+    answer.has_more =
+        store_each(archive->store, event->to, event->session,
+                   archive->config->page, replay_row, &page);
     answer.to = event->to;
     answer.session = event->session;
     answer.node = event->node;

@@ -31,10 +31,16 @@ bool store_has_account(struct store *store, struct slice user);
 
 /* True: this event was put for that user in the last two hours, the same way
  * (even if it has been delivered and deleted since), or another way and it is
- * still here.  One that was delivered and is given back is a new one. */
+ * still here; or it was dropped.  One that was delivered and is given back is a
+ * new one. */
 bool store_knows(struct store *store, const struct event *event);
-/* Deletes the message that was put with this id for event->to. */
+/* The client has it: deletes the message with this id for event->to, and keeps
+ * in mind that it is not to be stored again. */
 void store_drop(struct store *store, const struct event *event);
+bool store_has_dropped(struct store *store, const struct event *event);
+/* A client has not acknowledged it yet: kept for the session event->session,
+ * whether it is here already or not. */
+void store_take_custody(struct store *store, const struct event *event);
 /* Forgets older ones, some at a time. */
 void store_purge(struct store *store);
 
@@ -44,14 +50,17 @@ void store_put(struct store *store, const struct event *event);
 /* What was stored for that user with event->is_behind comes next: after all
  * that has been stored until now. */
 void store_unfence(struct store *store, struct slice user);
-void store_delete_until(struct store *store, struct slice user, uint64_t row);
+/* But not those in custody for that session. */
+void store_delete_until(struct store *store, struct slice user,
+                        uint64_t session, uint64_t row);
 
 bool store_has_messages(struct store *store, struct slice user);
 /* The oldest first; false ends.  Event bytes live until the next call. */
 typedef void (*store_row_fn)(void *argument, uint64_t row, struct slice event);
-/* Returns true if there are more than `limit`. */
-bool store_each(struct store *store, struct slice user, uint64_t limit,
-                store_row_fn take, void *argument);
+/* But those in custody for that session, which its frontend has.  Returns true
+ * if there are more than `limit`. */
+bool store_each(struct store *store, struct slice user, uint64_t session,
+                uint64_t limit, store_row_fn take, void *argument);
 
 /* Mark that delivery gave to the event stored last for that user. */
 void store_set_mark(struct store *store, struct slice user, uint64_t mark);

@@ -9,6 +9,9 @@ enum {
     PURGED_PER_TRANSACTION = 5000,
 };
 
+/* In the place of a path: the client has acknowledged it. */
+#define PATH_DROPPED UINT64_MAX
+
 enum statement {
     FENCE,
     FENCE_SET,
@@ -20,6 +23,8 @@ enum statement {
     SET_SEEN,
     PURGE_SEEN,
     DROP,
+    HAS_DROPPED,
+    SET_CUSTODY,
     COUNT,
     HAS_MESSAGES,
     PUT,
@@ -53,6 +58,7 @@ static const char *const migrations[] = {
     "UPDATE message SET (origin, sequence) = (SELECT origin, sequence FROM seen"
     " WHERE seen.message = message.row) WHERE EXISTS"
     " (SELECT 1 FROM seen WHERE seen.message = message.row);"
+    "ALTER TABLE message ADD COLUMN custody INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX message_id ON message (origin, sequence);"
     "CREATE INDEX message_behind ON message (user) WHERE behind;"
     "ALTER TABLE seen DROP COLUMN message;",
@@ -157,7 +163,7 @@ bool store_knows(struct store *store, const struct event *event)
     sqlite3_stmt *seen =
         with_text(store, SEEN,
                   "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
-                  " user = ?1 AND path = ?4 UNION ALL"
+                  " user = ?1 AND path IN (?4, ?5) UNION ALL"
                   " SELECT 1 FROM message WHERE origin = ?2 AND sequence = ?3"
                   " AND user = ?1",
                   event->to);
@@ -165,20 +171,22 @@ bool store_knows(struct store *store, const struct event *event)
     sqlite_bind_u64(seen, 2, event->origin);
     sqlite_bind_u64(seen, 3, event->sequence);
     sqlite_bind_u64(seen, 4, event->path);
+    sqlite_bind_u64(seen, 5, PATH_DROPPED);
     return one_number(store, seen) != 0;
 }
 
-static void note(struct store *store, const struct event *event)
+static void note(struct store *store, const struct event *event, uint64_t path)
 {
     sqlite3_stmt *seen =
         with_text(store, SET_SEEN,
-                  "INSERT INTO seen (user, origin, sequence, path, at)"
+                  "INSERT OR IGNORE INTO seen"
+                  " (user, origin, sequence, path, at)"
                   " VALUES (?1, ?2, ?3, ?4, ?5)",
                   event->to);
 
     sqlite_bind_u64(seen, 2, event->origin);
     sqlite_bind_u64(seen, 3, event->sequence);
-    sqlite_bind_u64(seen, 4, event->path);
+    sqlite_bind_u64(seen, 4, path);
     sqlite_bind_u64(seen, 5, clock_unix_ms() / 1000);
     sqlite_run(&store->sqlite, seen);
 }
@@ -194,6 +202,21 @@ void store_drop(struct store *store, const struct event *event)
     sqlite_bind_u64(drop, 2, event->origin);
     sqlite_bind_u64(drop, 3, event->sequence);
     sqlite_run(&store->sqlite, drop);
+    note(store, event, PATH_DROPPED);
+}
+
+bool store_has_dropped(struct store *store, const struct event *event)
+{
+    sqlite3_stmt *seen =
+        with_text(store, HAS_DROPPED,
+                  "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
+                  " user = ?1 AND path = ?4",
+                  event->to);
+
+    sqlite_bind_u64(seen, 2, event->origin);
+    sqlite_bind_u64(seen, 3, event->sequence);
+    sqlite_bind_u64(seen, 4, PATH_DROPPED);
+    return one_number(store, seen) != 0;
 }
 
 void store_purge(struct store *store)
@@ -223,13 +246,15 @@ bool store_has_messages(struct store *store, struct slice user)
                                 user)) != 0;
 }
 
-void store_put(struct store *store, const struct event *event)
+static void put_message(struct store *store, const struct event *event,
+                        uint64_t custody)
 {
     struct buffer encoded = BUFFER_EMPTY;
     sqlite3_stmt *put =
         with_text(store, PUT,
-                  "INSERT INTO message (user, event, origin, sequence, behind)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5)",
+                  "INSERT INTO message"
+                  " (user, event, origin, sequence, behind, custody)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                   event->to);
 
     event_encode(&encoded, event);
@@ -237,9 +262,31 @@ void store_put(struct store *store, const struct event *event)
     sqlite_bind_u64(put, 3, event->origin);
     sqlite_bind_u64(put, 4, event->sequence);
     sqlite_bind_u64(put, 5, event->is_behind);
+    sqlite_bind_u64(put, 6, custody);
     sqlite_run(&store->sqlite, put);
     buffer_deinit(&encoded);
-    note(store, event);
+    note(store, event, event->path);
+}
+
+void store_put(struct store *store, const struct event *event)
+{
+    put_message(store, event, 0);
+}
+
+void store_take_custody(struct store *store, const struct event *event)
+{
+    sqlite3_stmt *set =
+        with_text(store, SET_CUSTODY,
+                  "UPDATE message SET custody = ?4 WHERE user = ?1 AND"
+                  " origin = ?2 AND sequence = ?3",
+                  event->to);
+
+    sqlite_bind_u64(set, 2, event->origin);
+    sqlite_bind_u64(set, 3, event->sequence);
+    sqlite_bind_u64(set, 4, event->session);
+    sqlite_run(&store->sqlite, set);
+    if (sqlite3_changes(store->sqlite.handle) == 0)
+        put_message(store, event, event->session);
 }
 
 static bool has_behind(struct store *store, struct slice user)
@@ -256,8 +303,10 @@ void store_unfence(struct store *store, struct slice user)
         return;
     sqlite_run(&store->sqlite,
                with_text(store, COPY_BEHIND,
-                         "INSERT INTO message (user, event, origin, sequence)"
-                         " SELECT user, event, origin, sequence FROM message"
+                         "INSERT INTO message"
+                         " (user, event, origin, sequence, custody)"
+                         " SELECT user, event, origin, sequence, custody"
+                         " FROM message"
                          " WHERE user = ?1 AND behind ORDER BY row",
                          user));
     sqlite_run(&store->sqlite,
@@ -266,27 +315,32 @@ void store_unfence(struct store *store, struct slice user)
                          user));
 }
 
-void store_delete_until(struct store *store, struct slice user, uint64_t row)
+void store_delete_until(struct store *store, struct slice user,
+                        uint64_t session, uint64_t row)
 {
     sqlite3_stmt *delete_until =
         with_text(store, DELETE_UNTIL,
-                  "DELETE FROM message WHERE user = ?1 AND row <= ?2", user);
+                  "DELETE FROM message WHERE user = ?1 AND row <= ?2 AND"
+                  " custody <> ?3",
+                  user);
 
     sqlite_bind_u64(delete_until, 2, row);
+    sqlite_bind_u64(delete_until, 3, session);
     sqlite_run(&store->sqlite, delete_until);
 }
 
-bool store_each(struct store *store, struct slice user, uint64_t limit,
-                store_row_fn take, void *argument)
+bool store_each(struct store *store, struct slice user, uint64_t session,
+                uint64_t limit, store_row_fn take, void *argument)
 {
     sqlite3_stmt *each =
         with_text(store, EACH,
-                  "SELECT row, event FROM message WHERE user = ?1 ORDER BY row"
-                  " LIMIT ?2",
+                  "SELECT row, event FROM message WHERE user = ?1 AND"
+                  " custody <> ?3 ORDER BY row LIMIT ?2",
                   user);
     bool has_more = false;
 
     sqlite_bind_u64(each, 2, limit + 1);
+    sqlite_bind_u64(each, 3, session);
     while (!has_more && sqlite_step(&store->sqlite, each)) {
         if (limit-- == 0)
             has_more = true;

@@ -27,7 +27,7 @@ struct fence {
 
 /* Putting. */
 
-static void send(struct delivery *delivery, struct fence *fence,
+static void put_out(struct delivery *delivery, struct fence *fence,
                  struct output *output)
 {
     struct event event;
@@ -43,37 +43,58 @@ static void send(struct delivery *delivery, struct fence *fence,
     TAILQ_INSERT_TAIL(&delivery->fences, fence, link);
 }
 
-static struct fence *put(struct delivery *delivery, struct user *user,
-                         const struct session *session, enum event_type type)
-{
-    struct fence *fence = memory_new(sizeof(*fence) + session->full.size + 1);
+/* Where a session is, or was. */
+struct place {
+    uint64_t session;
+    struct slice full;
+    struct slice node;
+};
 
-    memcpy(fence->full, session->full.data, session->full.size);
+static struct place place_of(const struct session *session)
+{
+    return (struct place){session->id, session->full, slice_of(session->node)};
+}
+
+static struct fence *put(struct delivery *delivery, struct user *user,
+                         struct place place, enum event_type type)
+{
+    struct fence *fence = memory_new(sizeof(*fence) + place.full.size + 1);
+
+    memcpy(fence->full, place.full.data, place.full.size);
     fence->user = user;
     fence->type = type;
     fence->number = ++delivery->request;
-    fence->session = session->id;
-    fence->node = memory_copy_text(slice_of(session->node));
+    fence->session = place.session;
+    fence->node = memory_copy_text(place.node);
     fence->next = user->fences;
     user->fences = fence;
     replay_hold(delivery, user);
     return fence;
 }
 
+static void kick(struct delivery *delivery, struct user *user,
+                 struct place place, const char *condition,
+                 struct output *output)
+{
+    struct fence *fence = put(delivery, user, place, EVENT_SESSION_KICK);
+
+    fence->condition = condition;
+    put_out(delivery, fence, output);
+}
+
 void fence_kick(struct delivery *delivery, struct user *user,
                 const struct session *session, const char *condition,
                 struct output *output)
 {
-    struct fence *fence = put(delivery, user, session, EVENT_SESSION_KICK);
-
-    fence->condition = condition;
-    send(delivery, fence, output);
+    kick(delivery, user, place_of(session), condition, output);
 }
 
 void fence_gone(struct delivery *delivery, struct user *user,
                 const struct session *session, struct output *output)
 {
-    send(delivery, put(delivery, user, session, EVENT_SESSION_FENCE), output);
+    put_out(delivery,
+            put(delivery, user, place_of(session), EVENT_SESSION_FENCE),
+            output);
 }
 
 /* Moving. */
@@ -100,15 +121,27 @@ static void tell_presence(const struct session *session, struct output *output)
     output_to_user(output, SERVICE_PRESENCE, session->full, &event);
 }
 
+/* Before anything is sent there for it. */
+static void announce(const struct fence *fence, struct output *output)
+{
+    struct event event;
+
+    event_init(&event, EVENT_SESSION_EXPECT);
+    event.session = fence->session;
+    output_to_inbox(output, slice_of(fence->target), &event);
+}
+
 static void begin_move(struct delivery *delivery, struct user *user,
                        struct session *session, struct slice node,
                        uint64_t waiter, struct output *output)
 {
-    struct fence *fence = put(delivery, user, session, EVENT_SESSION_MOVE);
+    struct fence *fence =
+        put(delivery, user, place_of(session), EVENT_SESSION_MOVE);
 
     fence->target = memory_copy_text(node);
     fence->waiter = waiter;
-    send(delivery, fence, output);
+    announce(fence, output);
+    put_out(delivery, fence, output);
     session->is_moving = true;
     session->touched_ms = clock_now_ms();
     session_set_node(session, node);
@@ -118,11 +151,11 @@ static void begin_move(struct delivery *delivery, struct user *user,
 /* Asked for at a third place while it is on its way to the second. */
 static void move_on(struct fence *fence, struct slice node, uint64_t waiter)
 {
+    memory_free(&fence->then);
     if (slice_is(node, fence->target)) {
         fence->waiter = waiter;
         return;
     }
-    memory_free(&fence->then);
     fence->then = memory_copy_text(node);
     fence->then_waiter = waiter;
 }
@@ -138,18 +171,19 @@ void fence_move(struct delivery *delivery, struct user *user,
     else if (!slice_is(resume->node, session->node))
         begin_move(delivery, user, session, resume->node, resume->request,
                    output);
+    else
+        fence_refuse(resume, output); /* it would not ask if it had it */
 }
 
-static void refuse(uint64_t session, const char *node, uint64_t request,
-                   struct output *output)
+static void refuse(const struct fence *fence, const char *node,
+                   uint64_t request, struct output *output)
 {
     struct event event;
 
-    if (!request)
-        return;
     event_init(&event, EVENT_SESSION_RESUMED);
-    event.session = session;
+    event.session = fence->session;
     event.request = request;
+    event.mark = fence->number;
     event.condition = SLICE("item-not-found");
     output_to_inbox(output, slice_of(node), &event);
 }
@@ -165,6 +199,15 @@ void fence_refuse(const struct event *resume, struct output *output)
     output_to_inbox(output, resume->node, &event);
 }
 
+bool fence_covers(const struct user *user, const struct session *session)
+{
+    const struct fence *fence = user->fences;
+
+    while (fence && !slice_is(session->full, fence->full))
+        fence = fence->next;
+    return fence != NULL;
+}
+
 /* Coming back. */
 
 static void move_failed(struct delivery *delivery, const struct fence *fence,
@@ -172,30 +215,59 @@ static void move_failed(struct delivery *delivery, const struct fence *fence,
 {
     struct session *session = session_find(fence->user, fence->session);
 
-    refuse(fence->session, fence->target, fence->waiter, output);
+    refuse(fence, fence->target, fence->waiter, output);
     if (fence->then)
-        refuse(fence->session, fence->then, fence->then_waiter, output);
+        refuse(fence, fence->then, fence->then_waiter, output);
     if (session && session->is_moving)
         session_end(delivery, fence->user, &session, NULL, output);
 }
 
-/* The session is there: what its frontend says replaces what is known. */
-static void moved(struct delivery *delivery, const struct event *fenced,
-                  struct output *output)
+static void tell_place(const struct event *fenced, struct output *output)
 {
-    struct user *user = user_get(delivery, fenced->from);
-    struct session *session = session_find(user, fenced->session);
     struct event event;
+
+    event_copy_as(&event, EVENT_PRESENCE_UPDATE, fenced);
+    output_to_user(output, SERVICE_PRESENCE, fenced->from, &event);
+}
+
+/* The session is there: what its frontend says replaces what is known. */
+static void arrived(struct delivery *delivery, struct user *user,
+                    const struct event *fenced, struct output *output)
+{
+    struct session *session = session_find(user, fenced->session);
 
     if (session) {
         session->is_moving = false;
         session_set_node(session, fenced->node);
     }
     snapshot_session(delivery, fenced, output);
-    if (!session_find(user, fenced->session))
-        return;
-    event_copy_as(&event, EVENT_PRESENCE_UPDATE, fenced);
-    output_to_user(output, SERVICE_PRESENCE, fenced->from, &event);
+    if (session_find(user, fenced->session))
+        tell_place(fenced, output);
+}
+
+/* It has ended meanwhile, or this is an old story of one that has moved on. */
+static bool is_unwanted(const struct user *user, const struct fence *fence,
+                        const struct event *fenced)
+{
+    const struct session *session = session_find(user, fenced->session);
+
+    if (!session)
+        return fence != NULL;
+    return fenced->mark < session->move ||
+           (!fence && !session->is_moving && fenced->mark == session->move &&
+            !slice_is(fenced->node, session->node));
+}
+
+static void moved(struct delivery *delivery, struct user *user,
+                  const struct fence *fence, const struct event *fenced,
+                  struct output *output)
+{
+    struct place place = {fenced->session, fenced->from, fenced->node};
+
+    if (is_unwanted(user, fence, fenced))
+        kick(delivery, user, place, "conflict", output);
+    else
+        arrived(delivery, user, fenced, output);
 }
 
 static void go_on(struct delivery *delivery, const struct fence *fence,
@@ -209,7 +281,7 @@ static void go_on(struct delivery *delivery, const struct fence *fence,
         begin_move(delivery, fence->user, session, slice_of(fence->then),
                    fence->then_waiter, output);
     else
-        refuse(fence->session, fence->then, fence->then_waiter, output);
+        refuse(fence, fence->then, fence->then_waiter, output);
 }
 
 static void unlink_fence(struct delivery *delivery, struct fence *fence)
@@ -242,22 +314,27 @@ static struct fence *take(struct delivery *delivery, const struct user *user,
     return fence;
 }
 
+/* "handed-over": another move of it was quicker, whose end is to come. */
+static void move_ended(struct delivery *delivery, const struct fence *fence,
+                       const struct event *fenced, struct output *output)
+{
+    if (slice_is(fenced->condition, "moved"))
+        go_on(delivery, fence, output);
+    else if (!slice_is(fenced->condition, "handed-over"))
+        move_failed(delivery, fence, output);
+}
+
 /* Another fence may take its place before the user is let go on. */
 void fence_returned(struct delivery *delivery, const struct event *fenced,
                     struct output *output)
 {
     struct user *user = user_get(delivery, fenced->from);
     struct fence *fence = take(delivery, user, fenced->request);
-    bool has_moved = slice_is(fenced->condition, "moved");
 
-    if (has_moved)
-        moved(delivery, fenced, output);
-    if (fence && fence->type == EVENT_SESSION_MOVE) {
-        if (has_moved)
-            go_on(delivery, fence, output);
-        else
-            move_failed(delivery, fence, output);
-    }
+    if (slice_is(fenced->condition, "moved"))
+        moved(delivery, user, fence, fenced, output);
+    if (fence && fence->type == EVENT_SESSION_MOVE)
+        move_ended(delivery, fence, fenced, output);
     if (fence)
         fence_free(fence);
     if (fence && !user->fences)
@@ -273,7 +350,7 @@ void fence_tick(struct delivery *delivery, uint64_t now_ms,
     while ((fence = TAILQ_FIRST(&delivery->fences)) &&
            now_ms >= fence->asked_ms + ASK_AGAIN_MS) {
         TAILQ_REMOVE(&delivery->fences, fence, link);
-        send(delivery, fence, output);
+        put_out(delivery, fence, output);
     }
 }
 

@@ -199,7 +199,8 @@ static enum handled on_session_close(void *state, const struct event *event,
                           output);
         return HANDLED;
     }
-    session_end(delivery, user, &session, event, output);
+    if (slice_is(event->node, session->node)) /* else it has moved on */
+        session_lose(delivery, user, &session, event, output);
     user_maybe_forget(delivery, &user);
     return HANDLED;
 }

@@ -51,8 +51,9 @@ void replay_start(struct delivery *delivery, struct user *user,
 
 bool replay_covers(const struct user *user, const struct session *session)
 {
-    return user->replay.state == REPLAY_FENCED ||
-           (replay_is_under_way(user) && user->replay.session == session->id);
+    if (user->replay.state == REPLAY_FENCED)
+        return fence_covers(user, session);
+    return replay_is_under_way(user) && user->replay.session == session->id;
 }
 
 /* A page under way is not counted as delivered: it comes again, and what is

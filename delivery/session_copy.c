@@ -165,12 +165,15 @@ void session_end(struct delivery *delivery, struct user *user,
     replay_session_lost(delivery, user, id);
 }
 
-static bool has_other_eligible(const struct user *user,
-                               const struct session *session)
+/* Somebody else gets what this one got, or this one got nothing. */
+static bool is_made_up_for(const struct user *user,
+                           const struct session *session)
 {
     const struct session *other = user->sessions;
 
-    while (other && (other == session || !session_is_eligible(other)))
+    while (other && (other == session || !session_is_eligible(other) ||
+                     (session_is_eligible(session) &&
+                      other->priority < session->priority)))
         other = other->next;
     return other != NULL;
 }
@@ -191,7 +194,7 @@ void session_kick(struct delivery *delivery, struct user *user,
                   struct session **session, const char *condition,
                   const struct event *cause, struct output *output)
 {
-    if (has_other_eligible(user, *session))
+    if (is_made_up_for(user, *session))
         kick_unfenced(*session, condition, cause, output);
     else
         fence_kick(delivery, user, *session, condition, output);
@@ -199,9 +202,10 @@ void session_kick(struct delivery *delivery, struct user *user,
 }
 
 void session_lose(struct delivery *delivery, struct user *user,
-                  struct session **session, struct output *output)
+                  struct session **session, const struct event *cause,
+                  struct output *output)
 {
-    if (!has_other_eligible(user, *session))
+    if (!is_made_up_for(user, *session))
         fence_gone(delivery, user, *session, output);
-    session_end(delivery, user, session, NULL, output);
+    session_end(delivery, user, session, cause, output);
 }

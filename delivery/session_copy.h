@@ -17,6 +17,7 @@ struct session {
     bool is_interested; /* has asked for the roster: RFC 6121 2.2 */
     bool is_stale;      /* of a frontend that has not reported it (yet) */
     bool is_moving;     /* on its way to `node` */
+    uint64_t move;      /* number of the last move it has made; 0: none */
     char *node;
     struct slice full;     /* in `text` */
     struct slice resource; /* the end of `full` */
@@ -63,9 +64,10 @@ void session_end(struct delivery *delivery, struct user *user,
 void session_kick(struct delivery *delivery, struct user *user,
                   struct session **session, const char *condition,
                   const struct event *cause, struct output *output);
-/* Its frontend is gone; the same otherwise. */
+/* It is over, or its frontend is gone; the same otherwise. */
 void session_lose(struct delivery *delivery, struct user *user,
-                  struct session **session, struct output *output);
+                  struct session **session, const struct event *cause,
+                  struct output *output);
 /* Tells presence that this resource is not available any more; for sessions
  * whose end the client did not announce. */
 void session_tell_gone(uint64_t id, struct slice node, struct slice full,

@@ -92,6 +92,8 @@ void snapshot_session(void *state, const struct event *report,
         return;
     }
     session->is_stale = false;
+    if (report->mark > session->move)
+        session->move = report->mark;
     session_set_node(session, report->node);
     if (!is_fresh(session))
         take_over(delivery, user, session, report);
@@ -104,7 +106,7 @@ static void end_swept(struct delivery *delivery, struct user *user,
     if (only_stale)
         session_end(delivery, user, &session, NULL, output);
     else
-        session_lose(delivery, user, &session, output);
+        session_lose(delivery, user, &session, NULL, output);
 }
 
 /* Ends the sessions of that node; `only_stale`: those it did not report. */

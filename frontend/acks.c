@@ -390,6 +390,12 @@ static void write_again(void *argument, const struct event *event)
     to_client_write(session, event);
 }
 
+static void write_all_again(struct session *session)
+{
+    unacked_each(&session->acks->unacked, write_again, session);
+    connection_grant_output(session->connection);
+}
+
 void acks_resume(struct session *session, uint32_t handled)
 {
     struct connection *connection = session->connection;
@@ -402,7 +408,7 @@ void acks_resume(struct session *session, uint32_t handled)
     if (!note_handled(acks, handled))
         fail_too_high(connection, handled);
     else
-        unacked_each(&acks->unacked, write_again, session);
+        write_all_again(session);
 }
 
 /* Handing over. */

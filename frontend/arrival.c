@@ -1,20 +1,30 @@
 #include "arrival.h"
 
 #include "acks.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cluster/give_back.h"
 #include "drain.h"
+#include "handover.h"
 #include "inbox.h"
 #include "resume.h"
 #include "seen.h"
 #include "unacked.h"
 #include "xmpp/jid.h"
 
-enum { EARLY_MAX = 1000 };
+enum {
+    EARLY_MAX = 1000,
+    AGE_MAX_MS = 10 * 60 * 1000, /* nobody is left who could send the rest */
+};
 
 struct arrival {
+    uint64_t since_ms;
+    uint64_t request;   /* of the move that `unacked` is of */
+    uint64_t positions; /* of these, seen so far */
     struct unacked_queue unacked; /* from who had it */
     struct unacked_queue early;   /* newer: from services, straight to here */
+    struct buffer kick;           /* session.kick that waits, or empty */
 };
 
 static struct arrival *find(const struct frontend *frontend, uint64_t session)
@@ -29,6 +39,7 @@ static struct arrival *get(struct frontend *frontend, uint64_t session)
     if (arrival)
         return arrival;
     arrival = memory_new(sizeof(*arrival));
+    arrival->since_ms = clock_now_ms();
     unacked_init(&arrival->unacked);
     unacked_init(&arrival->early);
     map_put(frontend->arrivals, map_key_u64(&session), arrival);
@@ -39,16 +50,51 @@ static void arrival_free(struct arrival *arrival)
 {
     unacked_clear(&arrival->unacked);
     unacked_clear(&arrival->early);
+    buffer_deinit(&arrival->kick);
     memory_free(&arrival);
 }
 
-void arrival_forget(struct frontend *frontend, uint64_t session)
+/* What came early is known to nobody else. */
+static void give_up(struct frontend *frontend, struct arrival *arrival)
 {
-    struct arrival *arrival =
-        map_remove(frontend->arrivals, map_key_u64(&session));
+    struct event kick;
+    const char *error;
 
-    if (arrival)
-        arrival_free(arrival);
+    unacked_give_back(&arrival->early, frontend);
+    if (arrival->kick.size) {
+        BUG_ON(!event_decode(buffer_slice(&arrival->kick), &kick, &error));
+        fence_answer(&kick, slice_of(daemon_node(frontend->daemon)),
+                     "item-not-found", &frontend->output);
+        frontend_publish(frontend);
+    }
+    arrival_free(arrival);
+}
+
+void arrival_forget(struct frontend *frontend, uint64_t session,
+                    uint64_t request)
+{
+    struct arrival *arrival = find(frontend, session);
+
+    if (!arrival || (arrival->request && arrival->request != request))
+        return;
+    map_remove(frontend->arrivals, map_key_u64(&session));
+    give_up(frontend, arrival);
+}
+
+void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
+{
+    size_t position = 0;
+    struct slice key;
+    void *value;
+
+    while (map_next(frontend->arrivals, &position, &key, &value)) {
+        struct arrival *arrival = value;
+
+        if (now_ms - arrival->since_ms < AGE_MAX_MS)
+            continue;
+        map_remove(frontend->arrivals, key);
+        give_up(frontend, arrival);
+    }
 }
 
 void arrivals_drop(struct frontend *frontend)
@@ -62,22 +108,69 @@ void arrivals_drop(struct frontend *frontend)
     map_destroy(&frontend->arrivals);
 }
 
+/* On the way. */
+
 bool arrival_expects(const struct frontend *frontend, uint64_t session)
 {
     return find(frontend, session) || resume_is_awaited(frontend, session);
 }
 
-/* Of one that comes early nothing must be lost but by our own death, which its
- * session does not survive anyhow: its message is not held. */
-void arrival_stanza(struct frontend *frontend, const struct event *event,
-                    struct bus_receipt *receipt)
+void arrival_expected(struct frontend *frontend, const struct event *event,
+                      struct bus_receipt *receipt)
+{
+    (void)receipt;
+    if (!session_find(frontend, event->session))
+        get(frontend, event->session);
+}
+
+/* A new move begins anew; what is published twice is known by its place. */
+static bool is_next(struct arrival *arrival, const struct event *unacked)
+{
+    if (unacked->request < arrival->request)
+        return false;
+    if (unacked->request > arrival->request) {
+        unacked_clear(&arrival->unacked);
+        arrival->request = unacked->request;
+        arrival->positions = 0;
+    }
+    if (unacked->mark < arrival->positions)
+        return false;
+    arrival->positions = unacked->mark + 1;
+    return true;
+}
+
+void arrival_unacked(struct frontend *frontend, const struct event *event,
+                     struct bus_receipt *receipt)
+{
+    struct session *session = session_find(frontend, event->session);
+
+    if (session) /* handed out again by the broker */
+        acks_sent_again(session, event, receipt);
+    else if (is_next(get(frontend, event->session), event))
+        unacked_add(&find(frontend, event->session)->unacked, event, receipt,
+                    true);
+}
+
+void arrival_early(struct frontend *frontend, const struct event *event,
+                   struct bus_receipt *receipt)
 {
     struct arrival *arrival = get(frontend, event->session);
 
-    if (event->type == EVENT_SESSION_UNACKED)
-        unacked_add(&arrival->unacked, event, receipt, true);
-    else if (arrival->early.count < EARLY_MAX)
-        unacked_add(&arrival->early, event, NULL, true);
+    if (arrival->early.count < EARLY_MAX)
+        unacked_add(&arrival->early, event, receipt, true);
+    else
+        give_back(event, SLICE_NONE, &frontend->output);
+}
+
+bool arrival_kick(struct frontend *frontend, const struct event *kick)
+{
+    struct arrival *arrival = find(frontend, kick->session);
+
+    if (!arrival)
+        return false;
+    buffer_clear(&arrival->kick);
+    event_encode(&arrival->kick, kick);
+    return true;
 }
 
 /* Complete. */
@@ -105,6 +198,7 @@ static struct session *make(struct frontend *frontend,
     session->was_available |= transfer->is_first;
     session->is_interested = transfer->is_interested;
     session->since = transfer->stamp;
+    session->move = transfer->request;
     fill_directed(session, transfer->names);
     session->seen = seen_read(transfer->window);
     acks_take_over(session, transfer, &arrival->unacked);
@@ -118,6 +212,7 @@ void arrival_report(struct session *session, uint64_t request)
     session_event_init(&event, EVENT_SESSION_FENCED, session);
     session_describe(session, &event);
     event.request = request;
+    event.mark = session->move;
     event.condition = SLICE("moved");
     output_to_user(&session->frontend->output, SERVICE_DELIVERY,
                    session_bare(session), &event);
@@ -125,32 +220,61 @@ void arrival_report(struct session *session, uint64_t request)
 
 static void give(void *argument, const struct event *event)
 {
-    to_client_give(argument, event, NULL);
+    struct session *session = argument;
+
+    if (event->kind == STANZA_PRESENCE ||
+        !seen_is_repeat(&session->seen, event))
+        to_client_give(session, event, NULL);
 }
 
+/* Delivery wants it to end, or we are stopping, or its client waits; whose
+ * count may be wrong, and that is its end, too. */
 static void begin_here(struct session *session, struct arrival *arrival)
 {
-    log_info("session %s: handed over to here", session->full);
+    struct frontend *frontend = session->frontend;
+    uint64_t id = session->id;
+    struct event kick;
+    const char *error;
+
+    if (arrival->kick.size) {
+        BUG_ON(!event_decode(buffer_slice(&arrival->kick), &kick, &error));
+        session_end_for(session, &kick);
+        return;
+    }
     resume_settled(session);
+    if (!session_find(frontend, id))
+        return;
     unacked_each(&arrival->early, give, session);
     if (!session->connection)
-        drain_session(session); /* on to the next, if we are stopping */
+        drain_session(session);
 }
 
+static void arrive(struct frontend *frontend, const struct event *transfer,
+                   struct arrival *arrival)
+{
+    struct session *session = make(frontend, transfer, arrival);
+
+    log_info("session %s: handed over to here", session->full);
+    arrival_report(session, transfer->request);
+    begin_here(session, arrival);
+}
+
+/* It came twice if it is here, or was here and has gone on. */
 void arrival_complete(struct frontend *frontend, const struct event *transfer,
                       struct bus_receipt *receipt)
 {
-    struct arrival *arrival = get(frontend, transfer->session);
     struct session *session = session_find(frontend, transfer->session);
+    struct arrival *arrival;
 
     (void)receipt;
-    map_remove(frontend->arrivals, map_key_u64(&transfer->session));
-    if (!session) {
-        session = make(frontend, transfer, arrival);
+    if (session) {
         arrival_report(session, transfer->request);
-        begin_here(session, arrival);
-    } else {
-        arrival_report(session, transfer->request); /* it came twice */
+        return;
     }
+    if (handover_was_sent(frontend, transfer->session))
+        return;
+    arrival = get(frontend, transfer->session);
+    map_remove(frontend->arrivals, map_key_u64(&transfer->session));
+    arrive(frontend, transfer, arrival);
     arrival_free(arrival);
 }

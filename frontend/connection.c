@@ -205,6 +205,21 @@ static void end_slow(struct connection *connection)
         stream_fail(connection, STREAM_ERROR_RESOURCE_CONSTRAINT, reason);
 }
 
+void connection_grant_output(struct connection *connection)
+{
+    connection->output_granted = connection->output.size;
+}
+
+static bool is_slow(struct connection *connection)
+{
+    uint64_t limit = connection->frontend->config.max_output_bytes;
+
+    if (connection->output_granted > connection->output.size)
+        connection->output_granted = connection->output.size;
+    return connection->output.size > limit + connection->output_granted &&
+           connection->state != STREAM_STATE_CLOSED;
+}
+
 static void flush_dirty(struct frontend *frontend)
 {
     struct connection *connection;
@@ -215,8 +230,7 @@ static void flush_dirty(struct frontend *frontend)
         go_on_if_answered(connection);
         acks_request(connection);
         connection_flush(connection);
-        if (connection->output.size > frontend->config.max_output_bytes &&
-            connection->state != STREAM_STATE_CLOSED)
+        if (is_slow(connection))
             end_slow(connection);
     }
 }

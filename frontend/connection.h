@@ -33,6 +33,7 @@ struct connection {
     char *address;        /* "127.0.0.1:49152" */
     struct buffer input;  /* an unfinished or unhandled unit */
     struct buffer output; /* what the socket has not taken */
+    size_t output_granted; /* of that, beyond max_output_bytes: a resumption */
     struct framing framing;
     enum stream_state state;
     bool is_dirty, is_doomed;
@@ -67,6 +68,8 @@ struct connection *connection_create(struct frontend *frontend, int fd,
 void connection_write(struct connection *connection, struct slice bytes);
 /* The buffer to append output to, marked for flushing. */
 struct buffer *connection_output(struct connection *connection);
+/* What is queued now does not count as taken too slowly. */
+void connection_grant_output(struct connection *connection);
 /* Everything queued goes out now, as far as the socket takes it. */
 void connection_flush(struct connection *connection);
 /* Sends what can be sent within a while, then ends and frees it. */

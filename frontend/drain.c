@@ -76,7 +76,6 @@ void drain_begin(void *argument)
     struct connection *connection;
 
     listener_stop(frontend);
-    snapshots_drop(frontend);
     while (session) {
         struct session *next = LIST_NEXT(session, detached);
 

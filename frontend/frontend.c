@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cluster/give_back.h"
 #include "drain.h"
+#include "handover.h"
 #include "inbox.h"
 #include "keys.h"
 #include "sasl.h"
@@ -198,6 +199,8 @@ static void on_tick(void *owner, uint64_t now_ms)
     TAILQ_FOREACH (connection, &frontend->connections, all)
         connection_tick(connection, now_ms);
     sessions_tick(frontend, now_ms);
+    arrivals_tick(frontend, now_ms);
+    handovers_tick(frontend, now_ms);
     give_back_memory(frontend, now_ms);
 }
 
@@ -253,6 +256,7 @@ static void start_tables(struct frontend *frontend)
     frontend->sessions = map_create();
     frontend->resuming = map_create();
     frontend->arrivals = map_create();
+    frontend->sent_away = map_create();
     frontend->requests = map_create();
     frontend->iq_services = map_create();
     for (unsigned service = 0; service < SERVICE_COUNT; service++)
@@ -306,6 +310,8 @@ void frontend_deinit(struct frontend *frontend)
     loop_timer_destroy(&frontend->end_of_turn);
     inbox_destroy(&frontend->inbox);
     arrivals_drop(frontend);
+    handovers_tick(frontend, UINT64_MAX);
+    map_destroy(&frontend->sent_away);
     map_destroy(&frontend->resuming);
     map_destroy(&frontend->sessions);
     map_destroy(&frontend->requests);

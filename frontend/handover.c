@@ -4,6 +4,7 @@
 
 #include "acks.h"
 #include "arrival.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus.h"
@@ -12,6 +13,8 @@
 #include "seen.h"
 #include "stream.h"
 #include "unacked.h"
+
+enum { SENT_KEPT_MS = 60000 };
 
 struct handover {
     struct frontend *frontend;
@@ -25,6 +28,7 @@ struct handover {
 
 struct sending {
     const struct handover *handover;
+    uint64_t position;
     struct output output;
 };
 
@@ -35,6 +39,8 @@ static void send_unacked(void *argument, const struct event *stanza)
 
     event_copy_as(&event, EVENT_SESSION_UNACKED, stanza);
     event.session = sending->handover->session->id;
+    event.request = sending->handover->request;
+    event.mark = sending->position++;
     event.by = SLICE_NONE;
     event.epoch = 0;
     output_to_inbox(&sending->output, slice_of(sending->handover->node),
@@ -83,6 +89,46 @@ static void handover_free(struct handover *handover)
     memory_free(&handover);
 }
 
+bool handover_is_sent(const struct session *session)
+{
+    return session->handover && session->handover->is_sent;
+}
+
+/* Handed over lately: a repeat of a move is no news, and a repeat of what
+ * brought the session here is none either. */
+
+static void note_sent(struct frontend *frontend, uint64_t session)
+{
+    uint64_t *at = map_find(frontend->sent_away, map_key_u64(&session));
+
+    if (!at) {
+        at = memory_new(sizeof(*at));
+        map_put(frontend->sent_away, map_key_u64(&session), at);
+    }
+    *at = clock_now_ms();
+}
+
+bool handover_was_sent(const struct frontend *frontend, uint64_t session)
+{
+    return map_find(frontend->sent_away, map_key_u64(&session)) != NULL;
+}
+
+void handovers_tick(struct frontend *frontend, uint64_t now_ms)
+{
+    size_t position = 0;
+    struct slice key;
+    void *value;
+
+    while (map_next(frontend->sent_away, &position, &key, &value)) {
+        uint64_t *at = value;
+
+        if (now_ms < *at + SENT_KEPT_MS)
+            continue;
+        map_remove(frontend->sent_away, key);
+        memory_free(&at);
+    }
+}
+
 /* The other's inbox has it. */
 static void on_sent(void *argument)
 {
@@ -92,6 +138,7 @@ static void on_sent(void *argument)
     if (session) {
         log_info("session %s: handed over to %s", session->full,
                  handover->node);
+        note_sent(handover->frontend, session->id);
         acks_handed_over(session);
         session->handover = NULL;
         handover->frontend->handed_over++;
@@ -100,7 +147,7 @@ static void on_sent(void *argument)
     handover_free(handover);
 }
 
-static void send(struct handover *handover)
+static void send_all(struct handover *handover)
 {
     struct daemon *daemon = handover->frontend->daemon;
     struct bus_receipt *receipt =
@@ -119,10 +166,17 @@ static void send(struct handover *handover)
 void handover_settled(struct session *session)
 {
     if (!session->handover->is_sent && !session->connection)
-        send(session->handover);
+        send_all(session->handover);
 }
 
 /* Beginning and ending. */
+
+static void set_move(struct handover *handover, const struct event *move)
+{
+    handover->request = move->request;
+    snprintf(handover->node, sizeof(handover->node), "%.*s",
+             SLICE_FORMAT(move->node));
+}
 
 static void begin(struct session *session, const struct event *move)
 {
@@ -130,9 +184,7 @@ static void begin(struct session *session, const struct event *move)
 
     handover->frontend = session->frontend;
     handover->session = session;
-    handover->request = move->request;
-    snprintf(handover->node, sizeof(handover->node), "%.*s",
-             SLICE_FORMAT(move->node));
+    set_move(handover, move);
     session->handover = handover;
     session->frontend->handovers++;
     if (session->connection)
@@ -142,7 +194,22 @@ static void begin(struct session *session, const struct event *move)
         handover_settled(session);
 }
 
-/* Repeats are no harm: the fence is answered once more, or is about to be. */
+/* Of two owners of the partition the later one counts. */
+static void begin_or_repeat(struct session *session, const struct event *move)
+{
+    struct frontend *frontend = session->frontend;
+
+    if (!session->handover) {
+        begin(session, move);
+    } else if (session->handover->is_sent) {
+        if (move->request != session->handover->request)
+            fence_answer(move, slice_of(daemon_node(frontend->daemon)),
+                         "handed-over", &frontend->output);
+    } else {
+        set_move(session->handover, move);
+    }
+}
+
 void handover_begin(struct frontend *frontend, const struct event *move,
                     struct bus_receipt *receipt)
 {
@@ -150,12 +217,14 @@ void handover_begin(struct frontend *frontend, const struct event *move,
     struct slice self = slice_of(daemon_node(frontend->daemon));
 
     (void)receipt;
-    if (!session || !session->is_bound || !acks_is_resumable(session))
+    if (!session && handover_was_sent(frontend, move->session))
+        fence_answer(move, self, "handed-over", &frontend->output);
+    else if (!session || !session->is_bound || !acks_is_resumable(session))
         fence_answer(move, self, "item-not-found", &frontend->output);
     else if (slice_equal(move->node, self))
         arrival_report(session, move->request);
-    else if (!session->handover)
-        begin(session, move);
+    else
+        begin_or_repeat(session, move);
 }
 
 void handover_forget(struct session *session)

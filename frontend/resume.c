@@ -76,7 +76,7 @@ void resume_refused(struct frontend *frontend, const struct event *event,
     struct connection *connection = find_waiting(frontend, event->session);
 
     (void)receipt;
-    arrival_forget(frontend, event->session);
+    arrival_forget(frontend, event->session, event->mark);
     if (connection && connection->resume->request == event->request)
         refuse(connection);
 }

@@ -9,7 +9,7 @@
 
 #include "connection.h"
 
-enum { SESSION_DIRECTED_MAX = 1000 };
+enum { SESSION_DIRECTED_MAX = EVENT_NAMES_MAX };
 
 struct acks;
 struct handover;
@@ -41,6 +41,7 @@ struct session {
     struct acks *acks;              /* XEP-0198; NULL: not enabled */
     struct seen *seen;              /* see seen.h; NULL: nothing yet */
     struct handover *handover;      /* handover.h; NULL: it stays here */
+    uint64_t move; /* number of the move that brought it, 0: bound here */
 };
 
 /* With a random id; in frontend->sessions from now on. */

@@ -97,6 +97,7 @@ static void send_session(struct frontend *frontend, struct snapshot *snapshot,
     event.session = session->id;
     event.from = session_full(session);
     session_describe(session, &event);
+    event.mark = session->move;
     event.address =
         slice_of(session->connection ? session->connection->address : "-");
     output_to_node(&frontend->output, slice_of(snapshot->node), &event);

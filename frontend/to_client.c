@@ -68,8 +68,8 @@ static void deliver(struct frontend *frontend, const struct event *event,
     struct session *session = session_find(frontend, event->session);
 
     if (!session && arrival_expects(frontend, event->session)) {
-        arrival_stanza(frontend, event, receipt);
-    } else if (!session || !session->is_bound || session->handover) {
+        arrival_early(frontend, event, receipt);
+    } else if (!session || !session->is_bound || handover_is_sent(session)) {
         give_back(event, slice_of(daemon_node(frontend->daemon)),
                   &frontend->output); /* delivery did not know yet */
     } else if (event->kind != STANZA_PRESENCE &&
@@ -132,8 +132,9 @@ static void session_kick(struct frontend *frontend, const struct event *event,
     struct connection *connection = session ? session->connection : NULL;
 
     (void)receipt;
+    if (!session && arrival_kick(frontend, event))
+        return; /* when it has come */
     if (!session) {
-        arrival_forget(frontend, event->session);
         answer_fence(frontend, event, "item-not-found");
         return;
     }
@@ -161,7 +162,8 @@ static const struct {
     {EVENT_SESSION_FENCE, session_fence},
     {EVENT_SESSION_RESUMED, resume_refused},
     {EVENT_SESSION_MOVE, handover_begin},
-    {EVENT_SESSION_UNACKED, arrival_stanza},
+    {EVENT_SESSION_EXPECT, arrival_expected},
+    {EVENT_SESSION_UNACKED, arrival_unacked},
     {EVENT_SESSION_TRANSFER, arrival_complete},
 };
 

@@ -12,8 +12,7 @@ struct unacked {
     uint64_t origin, sequence;   /* the event's id */
     uint64_t sent_ms;
     bool is_message;    /* with content: must not be lost */
-    bool is_in_custody; /* the archive has it, and keeps it */
-    bool was_stored;    /* the archive may have it */
+    bool is_in_custody; /* the archive has it too */
     size_t size;
     char event[]; /* encoded; empty: nobody would miss it */
 };
@@ -61,7 +60,6 @@ static struct unacked *unacked_new(const struct event *event, bool is_kept)
     unacked->origin = event->origin;
     unacked->sequence = event->sequence;
     unacked->is_in_custody = slice_is(event->condition, "custody");
-    unacked->was_stored = unacked->is_in_custody;
     unacked->is_message = event->kind == STANZA_MESSAGE && is_missed(event);
     return unacked;
 }
@@ -87,8 +85,7 @@ static void release(struct unacked *unacked)
     unacked->receipt = NULL;
 }
 
-/* If it comes from the archive, its row is about to be deleted, so custody
- * ends here; if from the inbox, the row is still there. */
+/* What is in custody is safe: the archive deletes it for nobody but us. */
 void unacked_again(struct unacked_queue *queue, const struct event *event,
                    struct bus_receipt *receipt)
 {
@@ -97,12 +94,11 @@ void unacked_again(struct unacked_queue *queue, const struct event *event,
     STAILQ_FOREACH (unacked, &queue->list, link) {
         if (unacked->origin != event->origin ||
             unacked->sequence != event->sequence ||
-            (!unacked->receipt && !unacked->is_in_custody))
+            !unacked->receipt)
             continue;
         bus_receipt_hold(receipt);
         release(unacked);
         unacked->receipt = receipt;
-        unacked->is_in_custody = false;
         return;
     }
 }
@@ -141,7 +137,7 @@ void unacked_acknowledged(struct unacked_queue *queue,
 {
     struct unacked *unacked = take_first(queue);
 
-    if (unacked->was_stored)
+    if (unacked->is_in_custody)
         drop_from_archive(session, unacked);
     release(unacked);
     memory_free(&unacked);
@@ -160,6 +156,7 @@ static void take_custody(const struct session *session, struct unacked *unacked)
     decode(unacked, &stanza);
     event_copy_as(&event, EVENT_ARCHIVE_STORE, &stanza);
     event.to = session_bare(session);
+    event.session = session->id;
     event.by = SLICE_NONE;
     event.epoch = 0;
     event.mark = 0; /* delivery does not wait for it */
@@ -171,7 +168,6 @@ static void take_custody(const struct session *session, struct unacked *unacked)
     daemon_publish(frontend->daemon, &output, unacked->receipt);
     output_deinit(&output);
     unacked->is_in_custody = true;
-    unacked->was_stored = true;
 }
 
 void unacked_release(struct unacked_queue *queue, const struct session *session,

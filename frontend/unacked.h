@@ -27,8 +27,7 @@ void unacked_init(struct unacked_queue *queue);
  */
 void unacked_add(struct unacked_queue *queue, const struct event *event,
                  struct bus_receipt *receipt, bool is_kept);
-/* It came again, on a new channel or from the archive: `receipt` takes the
- * place of the former, or of the archive's custody. */
+/* It came again, on a new channel: `receipt` takes the place of the former. */
 void unacked_again(struct unacked_queue *queue, const struct event *event,
                    struct bus_receipt *receipt);
 /* The client has the oldest one. */

@@ -44,7 +44,7 @@ static enum handled on_presence_update(void *state, const struct event *event,
 {
     (void)reason_out;
     if (slice_is(event->condition, "moved"))
-        snapshot_moved(state, event);
+        snapshot_moved(state, event, output);
     else
         update_accept(state, event, output);
     return HANDLED;

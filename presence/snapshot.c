@@ -51,6 +51,15 @@ static void add_announced(struct presence *presence, const struct event *report)
     resource->is_announced = true;
 }
 
+static void report_missing(struct presence *presence,
+                           const struct event *report, struct output *output)
+{
+    if (ended_find(presence, report->session))
+        accept(presence, report, output);
+    else
+        add_announced(presence, report);
+}
+
 /*
  * Contacts have been told, or will be when its event comes through the queue;
  * except when they have been told that it is gone, or when the event was lost
@@ -59,12 +68,10 @@ static void add_announced(struct presence *presence, const struct event *report)
 static void report_unknown(struct presence *presence,
                            const struct event *report, struct output *output)
 {
-    if (ended_find(presence, report->session) ||
-        map_find(presence->nodes, report->node)) {
+    if (map_find(presence->nodes, report->node))
         accept(presence, report, output);
-        return;
-    }
-    add_announced(presence, report);
+    else
+        report_missing(presence, report, output);
 }
 
 static void set_node(struct resource *resource, struct slice node)
@@ -101,7 +108,8 @@ void snapshot_session(void *state, const struct event *report,
 }
 
 /* On its way neither frontend has reported it. */
-void snapshot_moved(struct presence *presence, const struct event *moved)
+void snapshot_moved(struct presence *presence, const struct event *moved,
+                    struct output *output)
 {
     struct user *user = user_find(presence, moved->from);
     struct resource *resource =
@@ -110,8 +118,8 @@ void snapshot_moved(struct presence *presence, const struct event *moved)
     if (resource) {
         set_node(resource, moved->node);
         resource->touched_ms = clock_now_ms();
-    } else if (moved->is_available && !ended_find(presence, moved->session)) {
-        add_announced(presence, moved);
+    } else if (moved->is_available) {
+        report_missing(presence, moved, output);
     }
 }
 

@@ -18,7 +18,8 @@ void snapshot_session(void *state, const struct event *report,
 void snapshot_end(void *state, struct slice node, struct output *output);
 /* presence.update with the condition "moved": the session is, or will be, at
  * another frontend; nobody else is concerned. */
-void snapshot_moved(struct presence *presence, const struct event *moved);
+void snapshot_moved(struct presence *presence, const struct event *moved,
+                    struct output *output);
 void snapshot_node_gone(void *state, struct slice node, struct output *output);
 
 #endif

@@ -37,6 +37,7 @@ enum event_type {
     EVENT_SESSION_RESUME,   /* frontend -> delivery: to `node`, XEP-0198 */
     EVENT_SESSION_RESUMED,  /* delivery -> frontend: no, `condition` */
     EVENT_SESSION_MOVE,     /* delivery -> frontend: hand it to `node` */
+    EVENT_SESSION_EXPECT,   /* delivery -> frontend: it is going to come */
     EVENT_SESSION_FENCE,    /* delivery -> frontend: answer session.fenced */
     EVENT_SESSION_FENCED,   /* frontend -> delivery: all before is done */
     EVENT_SESSION_UNACKED,  /* frontend -> frontend: the client lacks this */

@@ -57,6 +57,8 @@ const struct event_schema event_schemas[EVENT_TYPE_COUNT] = {
     [EVENT_SESSION_MOVE] = {"session.move", EVENT_DURABLE,
                             BIT(TO) | BIT(REQUEST) | SESSION_FIELDS, "delivery",
                             "frontend"},
+    [EVENT_SESSION_EXPECT] = {"session.expect", EVENT_TRANSIENT, BIT(SESSION),
+                              "delivery", "frontend"},
     [EVENT_SESSION_FENCE] = {"session.fence", EVENT_DURABLE,
                              BIT(TO) | BIT(SESSION) | BIT(REQUEST), "delivery",
                              "frontend"},
@@ -65,7 +67,9 @@ const struct event_schema event_schemas[EVENT_TYPE_COUNT] = {
                                   BIT(CONDITION),
                               "frontend, delivery", "delivery (from)"},
     [EVENT_SESSION_UNACKED] = {"session.unacked", EVENT_DURABLE,
-                               BIT(SESSION) | BIT(KIND), "frontend",
+                               BIT(SESSION) | BIT(KIND) | BIT(REQUEST) |
+                                   BIT(MARK),
+                               "frontend",
                                "frontend"},
     [EVENT_SESSION_TRANSFER] = {"session.transfer", EVENT_DURABLE,
                                 BIT(FROM) | BIT(SESSION) | BIT(REQUEST) |

@@ -3,13 +3,13 @@
 #include "base/clock.h"
 #include "xmpp/jid.h"
 
-static void route_again(const struct event *message, struct slice node,
-                        struct output *output)
+static void route_again(const struct event *stanza, struct slice to,
+                        struct slice node, struct output *output)
 {
     struct event event;
 
-    event_copy_as(&event, EVENT_STANZA_ROUTE, message);
-    event.to = jid_text_bare(message->to);
+    event_copy_as(&event, EVENT_STANZA_ROUTE, stanza);
+    event.to = to;
     event.node = node;
     if (!slice_is_set(node))
         event.session = 0;
@@ -17,7 +17,7 @@ static void route_again(const struct event *message, struct slice node,
     event.epoch = 0;
     event.audience = AUDIENCE_RULES;
     event.condition = SLICE("returned");
-    if (!event.stamp)
+    if (!event.stamp && stanza->kind == STANZA_MESSAGE)
         event.stamp = clock_unix_ms();
     output_to_user(output, SERVICE_DELIVERY, event.to, &event);
 }
@@ -48,10 +48,13 @@ void give_back(const struct event *deliver, struct slice node,
     if (!slice_is_set(deliver->to))
         return;
     if (deliver->kind == STANZA_MESSAGE && deliver->is_durable)
-        route_again(deliver, node, output);
+        route_again(deliver, jid_text_bare(deliver->to), node, output);
     else if (deliver->kind == STANZA_IQ && is_request &&
              slice_is_set(deliver->from))
         refuse(deliver, output);
+    else if (deliver->kind == STANZA_IQ && !is_request &&
+             slice_is_set(jid_text_resource(deliver->to)))
+        route_again(deliver, deliver->to, node, output);
 }
 
 void fence_answer(const struct event *fence, struct slice node,

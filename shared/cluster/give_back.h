@@ -10,7 +10,8 @@
  * `deliver` is a stanza.deliver that nobody could write out.  A message with
  * content is routed again, to the user's other sessions or the archive, with a
  * stamp (XEP-0203) and its id, so that a session that did get it drops it; a
- * request is refused (RFC 6121 8.5.3.2.3); the rest is dropped.  `node`: tells
+ * request is refused (RFC 6121 8.5.3.2.3); an answer is routed again, since its
+ * session may have moved; the rest is dropped.  `node`: tells
  * delivery that this frontend does not have the session; SLICE_NONE: nothing is
  * said about the session.
  */

@@ -61,7 +61,7 @@ static uint64_t check_page(const char *user, uint64_t limit, bool has_more,
 {
     struct page page = {.is_rising = true};
 
-    CU_ASSERT_EQUAL(store_each(store, slice_of(user), limit, take_row, &page),
+    CU_ASSERT_EQUAL(store_each(store, slice_of(user), 1, limit, take_row, &page),
                     has_more);
     ASSERT_SLICE(buffer_slice(&page.payloads), expected);
     CU_ASSERT_TRUE(page.is_rising);
@@ -98,15 +98,15 @@ static void test_pages(void)
     put(BOB, "3");
     row = check_page(BOB, 2, true, "1,2,");
     reopen();
-    store_delete_until(store, SLICE(BOB), 0);
+    store_delete_until(store, SLICE(BOB), 1, 0);
     check_page(BOB, 10, false, "1,2,3,");
-    store_delete_until(store, SLICE(BOB), row);
-    store_delete_until(store, SLICE(BOB), row);
+    store_delete_until(store, SLICE(BOB), 1, row);
+    store_delete_until(store, SLICE(BOB), 1, row);
     check_page(BOB, 2, false, "3,");
     check_page(EVE, 2, false, "other,");
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 1);
     CU_ASSERT_TRUE(store_has_messages(store, SLICE(BOB)));
-    store_delete_until(store, SLICE(BOB), UINT64_MAX >> 1);
+    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 0);
     CU_ASSERT_FALSE(store_has_messages(store, SLICE(BOB)));
     close_store();
@@ -121,7 +121,7 @@ static void test_rows_are_not_used_again(void)
     open_store();
     put(BOB, "1");
     row = check_page(BOB, 2, false, "1,");
-    store_delete_until(store, SLICE(BOB), row);
+    store_delete_until(store, SLICE(BOB), 1, row);
     reopen();
     put(BOB, "2");
     CU_ASSERT_TRUE(check_page(BOB, 2, false, "2,") > row);
@@ -149,7 +149,7 @@ static void test_events_are_kept_whole(void)
     event.mark = 7;
     store_put(store, &event);
     reopen();
-    CU_ASSERT_FALSE(store_each(store, SLICE(BOB), 1, compare_event, &event));
+    CU_ASSERT_FALSE(store_each(store, SLICE(BOB), 1, 1, compare_event, &event));
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 1);
     close_store();
 }
@@ -172,7 +172,7 @@ static void test_known_events(void)
     other = event;
     other.to = SLICE(EVE);
     CU_ASSERT_FALSE(store_knows(store, &other));
-    store_delete_until(store, SLICE(BOB), UINT64_MAX >> 1);
+    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1);
     store_purge(store);
     reopen();
     CU_ASSERT_TRUE(store_knows(store, &event));
@@ -217,7 +217,7 @@ static void test_old_events_are_purged(void)
     store_purge(store);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 2);
     CU_ASSERT_TRUE(store_knows(store, &before)); /* it is still there */
-    store_delete_until(store, SLICE(BOB), 2);
+    store_delete_until(store, SLICE(BOB), 1, 2);
     CU_ASSERT_FALSE(store_knows(store, &before));
     CU_ASSERT_TRUE(store_knows(store, &after));
     close_store();

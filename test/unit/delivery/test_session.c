@@ -118,7 +118,7 @@ static void test_presence(void)
     EXPECT(&output, "presence presence.update #7/unavailable <" BOB "/pc");
     CU_ASSERT_FALSE(fixture_get(7)->is_available);
     send_about(EVENT_SESSION_CLOSE, 7, BOB "/pc"); /* seen by nobody */
-    EXPECT_NOTHING(&output);
+    EXPECT(&output, "inbox:f1 session.fence #7 " BOB "/pc");
     buffer_deinit(&body);
     fixture_close();
 }
@@ -136,12 +136,17 @@ static void test_presence_of_unknown_session(void)
 
 static void test_close(void)
 {
+    struct event fenced;
+
     fixture_open();
     send_bind(7, "f1", "pc");
     send_presence(7, BOB "/pc", NULL, 0);
     output_clear(&output);
     send_about(EVENT_SESSION_CLOSE, 7, BOB "/pc");
-    EXPECT(&output, GONE("7", "pc"));
+    EXPECT(&output, "inbox:f1 session.fence #7 " BOB "/pc", GONE("7", "pc"));
+    fenced = fixture_fenced(7, BOB "/pc", "f1", "here");
+    fixture_send(&fenced);
+    EXPECT_NOTHING(&output);
     CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
     /* Its owner may have died between the session's end and telling so. */
     send_about(EVENT_SESSION_CLOSE, 7, BOB "/pc");
