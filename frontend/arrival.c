@@ -271,7 +271,7 @@ void arrival_complete(struct frontend *frontend, const struct event *transfer,
         arrival_report(session, transfer->request);
         return;
     }
-    if (handover_was_sent(frontend, transfer->session))
+    if (handover_is_older(frontend, transfer))
         return;
     arrival = get(frontend, transfer->session);
     map_remove(frontend->arrivals, map_key_u64(&transfer->session));

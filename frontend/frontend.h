@@ -90,7 +90,7 @@ struct frontend {
     LIST_HEAD(session_list, session) detached;
     struct map *resuming; /* session id -> connection that awaits it */
     struct map *arrivals; /* session id -> struct arrival */
-    struct map *sent_away; /* session id -> when, handover.c */
+    struct map *sent_away; /* session id -> struct sent_away */
     unsigned handovers;   /* under way, ... */
     unsigned handed_over; /* ... and done */
     LIST_HEAD(mark_list, mark) marks;    /* acks.c: awaiting confirms */

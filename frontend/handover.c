@@ -97,20 +97,37 @@ bool handover_is_sent(const struct session *session)
 /* Handed over lately: a repeat of a move is no news, and a repeat of what
  * brought the session here is none either. */
 
-static void note_sent(struct frontend *frontend, uint64_t session)
-{
-    uint64_t *at = map_find(frontend->sent_away, map_key_u64(&session));
+struct sent_away {
+    uint64_t at_ms;
+    uint64_t request; /* of the move that took it away */
+};
 
-    if (!at) {
-        at = memory_new(sizeof(*at));
-        map_put(frontend->sent_away, map_key_u64(&session), at);
-    }
-    *at = clock_now_ms();
+static struct sent_away *find_sent(const struct frontend *frontend,
+                                   uint64_t session)
+{
+    return map_find(frontend->sent_away, map_key_u64(&session));
 }
 
-bool handover_was_sent(const struct frontend *frontend, uint64_t session)
+static void note_sent(const struct handover *handover)
 {
-    return map_find(frontend->sent_away, map_key_u64(&session)) != NULL;
+    struct frontend *frontend = handover->frontend;
+    uint64_t session = handover->session->id;
+    struct sent_away *sent = find_sent(frontend, session);
+
+    if (!sent) {
+        sent = memory_new(sizeof(*sent));
+        map_put(frontend->sent_away, map_key_u64(&session), sent);
+    }
+    sent->at_ms = clock_now_ms();
+    sent->request = handover->request;
+}
+
+bool handover_is_older(const struct frontend *frontend,
+                       const struct event *transfer)
+{
+    const struct sent_away *sent = find_sent(frontend, transfer->session);
+
+    return sent && transfer->request <= sent->request;
 }
 
 void handovers_tick(struct frontend *frontend, uint64_t now_ms)
@@ -120,12 +137,12 @@ void handovers_tick(struct frontend *frontend, uint64_t now_ms)
     void *value;
 
     while (map_next(frontend->sent_away, &position, &key, &value)) {
-        uint64_t *at = value;
+        struct sent_away *sent = value;
 
-        if (now_ms < *at + SENT_KEPT_MS)
+        if (now_ms < sent->at_ms + SENT_KEPT_MS)
             continue;
         map_remove(frontend->sent_away, key);
-        memory_free(&at);
+        memory_free(&sent);
     }
 }
 
@@ -138,7 +155,7 @@ static void on_sent(void *argument)
     if (session) {
         log_info("session %s: handed over to %s", session->full,
                  handover->node);
-        note_sent(handover->frontend, session->id);
+        note_sent(handover);
         acks_handed_over(session);
         session->handover = NULL;
         handover->frontend->handed_over++;
@@ -217,7 +234,7 @@ void handover_begin(struct frontend *frontend, const struct event *move,
     struct slice self = slice_of(daemon_node(frontend->daemon));
 
     (void)receipt;
-    if (!session && handover_was_sent(frontend, move->session))
+    if (!session && find_sent(frontend, move->session))
         fence_answer(move, self, "handed-over", &frontend->output);
     else if (!session || !session->is_bound || !acks_is_resumable(session))
         fence_answer(move, self, "item-not-found", &frontend->output);

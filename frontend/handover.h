@@ -19,8 +19,9 @@ void handover_begin(struct frontend *frontend, const struct event *move,
                     struct bus_receipt *receipt);
 /* The other's inbox is about to have it: nothing new can be taken along. */
 bool handover_is_sent(const struct session *session);
-/* It has been handed over lately. */
-bool handover_was_sent(const struct frontend *frontend, uint64_t session);
+/* It has been here since, and has been handed over. */
+bool handover_is_older(const struct frontend *frontend,
+                       const struct event *transfer);
 /* Forgets those of long ago. */
 void handovers_tick(struct frontend *frontend, uint64_t now_ms);
 /* All it has received is confirmed. */
