@@ -20,7 +20,8 @@ PACKAGES := build-essential pkg-config \
 LIBRARIES := librabbitmq libevent_core libevent_pthreads libgsasl libidn \
 	msgpack libconfig jansson libxxhash sqlite3 libxml-2.0 openssl
 
-# build/<variant>/: release (default), debug, asan, tsan, fuzz
+# build/<variant>/: release (default), debug, asan, tsan, fuzz, chaos (release
+# with crash points: shared/base/crash.h)
 VARIANT ?= release
 OUT := build/$(VARIANT)
 BIN := $(if $(filter release,$(VARIANT)),build/bin,$(OUT)/bin)
@@ -54,6 +55,7 @@ HARDENING += -ftrivial-auto-var-init=zero
 endif
 
 FLAGS_release := -O2 -g $(HARDENING)
+FLAGS_chaos := $(FLAGS_release) -DOCEAN_CRASH_POINTS
 FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all

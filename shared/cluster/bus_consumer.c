@@ -1,6 +1,7 @@
 #include "cluster/bus_consumer.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -336,6 +337,7 @@ static void acknowledge(struct consumer *consumer,
         bus_link_send(consumer->link, subscription->channel,
                       AMQP_BASIC_ACK_METHOD, &ack);
     }
+    CRASH_POINT(ACKNOWLEDGED);
 }
 
 static void on_letter(void *state, struct letter *letter)

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus_link.h"
@@ -266,6 +267,8 @@ static void publish(struct publisher *publisher, struct bus_parcel *parcel)
                            amqp_cstring_bytes(destination->exchange),
                            bus_link_bytes(bus_destination_key(destination)), 1,
                            0, &properties, bus_link_bytes(parcel->message)));
+    if (destination->class != BUS_ANSWER)
+        CRASH_POINT(PUBLISHED);
 }
 
 static bool publish_waiting(struct publisher *publisher)
