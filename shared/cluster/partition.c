@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/service_private.h"
@@ -136,6 +137,7 @@ static void on_received(void *argument, struct bus_message *message)
 {
     struct partition *partition = argument;
 
+    CRASH_POINT(RECEIVED);
     hold(partition, message);
     if (partition->state == PARTITION_SUBSCRIBED)
         takeover_begin(partition);
@@ -148,20 +150,17 @@ void partition_advance(struct partition *partition)
     if (partition->state != PARTITION_OWNED ||
         clock_now_ms() < partition->retry_at_ms)
         return;
-    if (service_has_store(partition->service)) {
-        if (!partition->is_committing && partition->held_first)
+    while (partition->held_first && partition->state == PARTITION_OWNED &&
+           !partition->is_committing) {
+        if (held_is_suspect(partition, partition->held_first)) {
+            if (partition->working)
+                return; /* that event is to be alone in our hand */
+            work_carefully(partition);
+        } else if (service_has_store(partition->service)) {
             work_on_store(partition);
-        return;
-    }
-    while (partition->held_first && partition->state == PARTITION_OWNED) {
-        struct held *held = partition->held_first;
-        struct bus_message *message = held->message;
-
-        partition->held_first = held->next;
-        if (!held->next)
-            partition->held_last = &partition->held_first;
-        memory_free(&held);
-        work_on_loop(partition, message);
+        } else {
+            work_on_loop(partition);
+        }
     }
 }
 
@@ -206,6 +205,7 @@ void partition_maybe_close(struct partition *partition)
     if (partition->state != PARTITION_LEAVING || partition->working ||
         partition->is_committing)
         return;
+    CRASH_POINT(LEAVING);
     lose(partition);
     partition_enter(partition, PARTITION_CLOSING);
     bus_unsubscribe(&partition->subscription);
