@@ -257,7 +257,9 @@ static void publish(struct publisher *publisher, struct bus_parcel *parcel)
     if (parcel->dead_queue) {
         headers[0] = header("queue", parcel->dead_queue);
         headers[1] = header("reason", parcel->dead_reason);
-        properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+        properties._flags |=
+            AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_TIMESTAMP_FLAG;
+        properties.timestamp = clock_unix_ms() / 1000;
         properties.headers = (amqp_table_t){ARRAY_SIZE(headers), headers};
     }
     bus_confirms_add(&publisher->confirms, parcel);
