@@ -16,6 +16,7 @@ void partition_init(struct partition *partition, struct service *service,
     partition->number = number;
     partition->held_last = &partition->held_first;
     partition->awaited = map_create();
+    partition->epochs = map_create();
     partition_queue(service->spec->service, number, partition->queue);
 }
 
@@ -52,6 +53,36 @@ void partition_output_init(struct partition *partition, struct output *output)
     output->boot = daemon_boot(service->daemon) + 1; /* a chain of its own:
         the daemon's own counter belongs to another thread */
     output->sequence = &service->sequence;
+}
+
+void partition_saw_epoch(struct partition *partition, struct slice by,
+                         uint64_t epoch)
+{
+    uint64_t *highest = map_find(partition->epochs, by);
+
+    if (!highest) {
+        highest = memory_new(sizeof(*highest));
+        map_put(partition->epochs, by, highest);
+    }
+    if (epoch > *highest)
+        *highest = epoch;
+}
+
+void partition_free_epochs(struct partition *partition)
+{
+    size_t position = 0;
+    struct slice by;
+    void *epoch;
+
+    while (map_next(partition->epochs, &position, &by, &epoch))
+        memory_free(&epoch);
+    map_destroy(&partition->epochs);
+}
+
+void partition_forget_epochs(struct partition *partition)
+{
+    partition_free_epochs(partition);
+    partition->epochs = map_create();
 }
 
 /* Closing the state: on the store thread, after the jobs before it. */
@@ -205,7 +236,8 @@ void partition_maybe_close(struct partition *partition)
     if (partition->state != PARTITION_LEAVING || partition->working ||
         partition->is_committing)
         return;
-    CRASH_POINT(LEAVING);
+    if (partition->data)
+        CRASH_POINT(LEAVING);
     lose(partition);
     partition_enter(partition, PARTITION_CLOSING);
     bus_unsubscribe(&partition->subscription);

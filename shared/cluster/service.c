@@ -203,7 +203,6 @@ static void service_init(struct service *service)
 
     for (size_t i = 0; i < spec->handler_count; i++)
         service->handlers[spec->handlers[i].type] = spec->handlers[i].handle;
-    service->epochs = map_create();
     service->suspects = suspects_create(
         daemon_bus(service->daemon), spec->service,
         daemon_node(service->daemon), on_suspects_read, service);
@@ -220,19 +219,14 @@ static void service_init(struct service *service)
 
 static void service_deinit(struct service *service)
 {
-    size_t position = 0;
-    struct slice by;
-    void *epoch;
-
     for (unsigned i = 0; i < service->partition_count; i++)
         partition_deinit(&service->partitions[i]);
     adopt_destroy(&service->adopt);
     suspects_destroy(&service->suspects);
     worker_pool_destroy(&service->store, NULL);
+    for (unsigned i = 0; i < service->partition_count; i++)
+        partition_free_epochs(&service->partitions[i]);
     work_free_spare(service);
-    while (map_next(service->epochs, &position, &by, &epoch))
-        memory_free(&epoch);
-    map_destroy(&service->epochs);
 }
 
 static int say_last_words(const struct service_spec *spec, int argc,

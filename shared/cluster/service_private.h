@@ -52,6 +52,8 @@ struct partition {
     uint64_t preparing_since_ms; /* 0: not yet */
     uint64_t reading;            /* of the notes, needed before any event */
     uint64_t retry_at_ms;        /* opening or committing failed */
+    struct map *epochs;  /* highest seen in this queue by publishing partition,
+                            since it is ours: uint64_t */
     struct map *awaited; /* nodes whose snapshot is asked for: struct ask */
 };
 
@@ -63,8 +65,6 @@ struct service {
     struct partition partitions[PARTITIONS_MAX];
     unsigned partition_count;
     struct worker_pool *store; /* NULL: handlers run on the loop */
-    struct map *epochs;        /* highest seen per publishing partition:
-                                  uint64_t, used where handlers run */
     service_handler_fn handlers[EVENT_TYPE_COUNT];
     struct work *spare_works;
     struct adopt *adopt; /* or NULL */
@@ -93,6 +93,12 @@ void partition_maybe_close(struct partition *partition);
 void partition_advance(struct partition *partition);
 /* A newer major version was met: stops consuming, nothing is lost. */
 void partition_stop(struct partition *partition, const char *reason);
+/* The epoch of what that partition has published is at least this. */
+void partition_saw_epoch(struct partition *partition, struct slice by,
+                         uint64_t epoch);
+/* Ours anew: what is given out again was published under former epochs. */
+void partition_forget_epochs(struct partition *partition);
+void partition_free_epochs(struct partition *partition); /* no job reads them */
 void partition_output_init(struct partition *partition, struct output *output);
 
 /* takeover.c */

@@ -191,6 +191,7 @@ static void open_data(struct partition *partition)
 static void finish(struct partition *partition)
 {
     CRASH_POINT(TAKING);
+    partition_forget_epochs(partition);
     log_info("%s: owned epoch=%lu held=%s", partition->queue,
              (unsigned long)partition->epoch,
              partition->held_first ? "yes" : "no");

@@ -7,6 +7,13 @@
 
 enum { MESSAGES_MAX = HAND_MAX, RETRY_MS = 1000, CRASHES_MAX = 3 };
 
+/* The highest epoch of a publishing partition in this work. */
+struct epoch {
+    struct epoch *next;
+    struct slice by;
+    uint64_t highest;
+};
+
 struct dead {
     struct dead *next;
     struct slice event;
@@ -41,6 +48,7 @@ struct work {
     unsigned phase;
     struct arena arena;
     struct dead *dead, **dead_last;
+    struct epoch *epochs;
     const char *newer; /* met a newer major version: why */
     bool has_failed;   /* the store would not: to be tried again */
     bool must_commit;  /* was rolled back and is to run again */
@@ -74,6 +82,7 @@ static struct work *work_new(struct partition *partition)
     work->phase = 0;
     work->dead = NULL;
     work->dead_last = &work->dead;
+    work->epochs = NULL;
     work->newer = NULL;
     work->has_failed = false;
     work->must_commit = false;
@@ -123,22 +132,44 @@ static void work_reject(struct work *work, struct slice raw, const char *reason)
     work->dead_last = &dead->next;
 }
 
-/* False: published by a former owner of its partition. */
-static bool epoch_is_current(struct service *service, const struct event *event)
+static struct epoch *epoch_of(struct work *work, struct slice by)
 {
-    uint64_t *highest;
+    struct epoch *epoch = work->epochs;
+    const uint64_t *highest;
+
+    while (epoch && !slice_equal(epoch->by, by))
+        epoch = epoch->next;
+    if (epoch)
+        return epoch;
+    highest = map_find(work->partition->epochs, by);
+    epoch = arena_alloc(&work->arena, sizeof(*epoch));
+    epoch->by = arena_copy(&work->arena, by);
+    epoch->highest = highest ? *highest : 0;
+    epoch->next = work->epochs;
+    work->epochs = epoch;
+    return epoch;
+}
+
+/* False: published by a former owner of its partition. */
+static bool epoch_is_current(struct work *work, const struct event *event)
+{
+    struct epoch *epoch;
 
     if (!event->epoch || !slice_is_set(event->by))
         return true;
-    highest = map_find(service->epochs, event->by);
-    if (!highest) {
-        highest = memory_new(sizeof(*highest));
-        map_put(service->epochs, event->by, highest);
-    }
-    if (event->epoch < *highest)
+    epoch = epoch_of(work, event->by);
+    if (event->epoch < epoch->highest)
         return false;
-    *highest = event->epoch;
+    epoch->highest = event->epoch;
     return true;
+}
+
+/* Not before these events are done with: whoever handles them again (a second
+ * run, a store that refused) must come to the same verdicts. */
+static void keep_epochs(const struct work *work)
+{
+    for (const struct epoch *epoch = work->epochs; epoch; epoch = epoch->next)
+        partition_saw_epoch(work->partition, epoch->by, epoch->highest);
 }
 
 static void handle_event(struct work *work, const struct event *event,
@@ -151,7 +182,7 @@ static void handle_event(struct work *work, const struct event *event,
     last_words_handle(event->type);
     if (event->type == EVENT_PARTITION_PROBE)
         return;
-    if (!epoch_is_current(service, event)) {
+    if (!epoch_is_current(work, event)) {
         log_warning("%s: %s of a former owner dropped by=%.*s",
                     work->partition->queue, event_type_name(event->type),
                     SLICE_FORMAT(event->by));
@@ -219,6 +250,7 @@ static void handle_all(struct work *work)
 {
     const struct service_spec *spec = work->partition->service->spec;
 
+    work->epochs = NULL;
     for (size_t i = 0; i < work->count && !work->newer; i++) {
         if (work->is_careful)
             handle_one(work, work->bodies[i]);
@@ -274,6 +306,7 @@ static void work_acknowledge(struct work *work)
 {
     struct partition *partition = work->partition;
 
+    keep_epochs(work);
     if (work->is_unended)
         hold_first(partition, work->messages[0], work->done + 1);
     for (size_t i = 0; i < work->count && !work->is_unended; i++)
@@ -358,6 +391,7 @@ static void handle_on_loop(struct work *work)
     take_in_hand(work);
     handle_all(work);
     last_words_release();
+    keep_epochs(work);
     CRASH_POINT(HANDLED);
     work_publish_all(work);
 }
