@@ -104,7 +104,7 @@ ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 	test/fuzz/*.c)
 
 .PHONY: all help deps up down status unit probes integration client check \
-	check-run lint lint-layers lint-ban lint-cppcheck lint-tidy lint-shell \
+	check-run chaos-build crash-points poison lint lint-layers lint-ban lint-cppcheck lint-tidy lint-shell \
 	format format-check asan fuzz fuzzers install clean
 
 all: $(PROGRAMS)
@@ -115,6 +115,8 @@ help:
 	@echo 'make down       stop it; make status: what runs'
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make unit | integration | client    one kind of test'
+	@echo 'make crash-points   services die at every crash point HITS (20) times'
+	@echo 'make poison         events that crash whoever handles them'
 	@echo 'make asan       everything with address and undefined sanitizers'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint | format | format-check | install | clean | deps'
@@ -202,6 +204,20 @@ integration: all probes
 client: all
 	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py))
 
+# Test builds only: services that kill themselves at every crash point, and
+# events that crash their handler.  HITS: of each point.
+CHAOS := OCEAN_BUILD=$(CURDIR)/build/chaos/bin
+HITS ?= 20
+
+chaos-build:
+	+@$(MAKE) --no-print-directory -j2 VARIANT=chaos all >/dev/null
+
+crash-points: chaos-build
+	@$(CHAOS) /usr/bin/python3 test/chaos/crash_points.py --hits $(HITS)
+
+poison: chaos-build
+	@$(CHAOS) /usr/bin/python3 test/chaos/poisoned_event_goes_to_dead.py
+
 asan:
 	+@$(MAKE) VARIANT=asan all unit
 
@@ -222,6 +238,10 @@ check-run:
 	@test/support/run-all $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
 	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py)) || true
 	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py)) || true
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=chaos all \
+	    build/chaos/test/unit/base/test_crash >/dev/null
+	@test/support/run-all build/chaos/test/unit/base/test_crash \
+	    'make crash-points HITS=1' 'make poison' || true
 	@test/support/run-all --total
 
 # Fuzzing.
