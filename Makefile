@@ -104,8 +104,9 @@ ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 	test/fuzz/*.c)
 
 .PHONY: all help deps up down status unit probes integration client check \
-	check-run chaos-build crash-points poison lint lint-layers lint-ban lint-cppcheck lint-tidy lint-shell \
-	format format-check asan fuzz fuzzers install clean
+	check-run chaos-build crash-points poison lint lint-layers lint-ban \
+	lint-cppcheck lint-tidy lint-shell format format-check asan fuzz fuzzers \
+	install clean
 
 all: $(PROGRAMS)
 

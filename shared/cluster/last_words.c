@@ -56,15 +56,23 @@ static char **copy_arguments;
 
 /* What is in hand. */
 
+/* A sanitizer brings a stack of its own, and would free ours. */
+static void use_stack(void)
+{
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+    stack_t present;
+
+    if (has_stack)
+        return;
+    has_stack = true;
+    if (sigaltstack(NULL, &present) == 0 && (present.ss_flags & SS_DISABLE))
+        sigaltstack(&alternate, NULL);
+}
+
 void last_words_hold(unsigned partition, const struct slice *bodies,
                      size_t count, size_t event)
 {
-    if (!has_stack) {
-        stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
-
-        sigaltstack(&alternate, NULL);
-        has_stack = true;
-    }
+    use_stack();
     BUG_ON(count > HAND_MAX);
     hand = (struct hand){bodies, count, event, partition, EVENT_TYPE_COUNT};
 }

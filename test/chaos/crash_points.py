@@ -27,6 +27,11 @@ HASTE = {"OCEAN_GRACE_SECONDS": "2"}
 PAIRS = 8
 ABSENT = 4
 VISIT_MESSAGES = 20
+# Both instances of a service die in turn, which leaves it little time to work.
+# So that clients are not kept waiting for longer than they and the frontends
+# do, it has some peace after so many deaths.
+BURST = 8
+REST_SECONDS = 4
 STUCK_SECONDS = 4  # a takeover that nobody begins is begun by a SIGKILL
 
 
@@ -49,6 +54,9 @@ class Chatter(Client):
         self.send("<enable xmlns='urn:xmpp:sm:3'/>")
         self.wait(lambda e: e.tag == SM + "enabled", "enabled", 60)
         self.send("<presence/>")
+
+    def iq(self, kind, payload, to=None, seconds=90):
+        return super().iq(kind, payload, to, seconds)
 
     def send(self, text):
         with self.lock:
@@ -194,7 +202,7 @@ class Gardener(Traffic):
     def set(self, jid, name):
         attributes = "name='%s'" % name if name else "subscription='remove'"
         answer = self.client.iq("set", "<query xmlns='jabber:iq:roster'><item jid='%s' %s/>"
-                                "</query>" % (jid, attributes), seconds=60)
+                                "</query>" % (jid, attributes))
         check(answer.get("type") == "result", "a change of the roster is refused")
         self.roster[jid] = name
         if not name:
@@ -208,7 +216,7 @@ class Gardener(Traffic):
                      else "n%d" % self.changes)
 
     def check(self):
-        answer = self.client.iq("get", "<query xmlns='jabber:iq:roster'/>", seconds=60)
+        answer = self.client.iq("get", "<query xmlns='jabber:iq:roster'/>")
         roster = {item.get("jid"): item.get("name") for item in answer[0]}
         check(roster == self.roster, "roster: %s, expected %s" % (roster, self.roster))
 
@@ -284,6 +292,8 @@ class Reaper:
         self.hits = dict.fromkeys(points_of(service), 0)
         self.instances = [Instance(cluster, "%s.%d" % (service, i)) for i in (1, 2)]
         self.last = time.monotonic()
+        self.burst = 0
+        self.rest_until = None
         for instance in self.instances:
             cluster.kill(instance.name)
             self.start(instance)
@@ -292,11 +302,11 @@ class Reaper:
         return next((p for p, n in self.hits.items() if n < self.target), None)
 
     def start(self, instance):
-        point = self.point()
+        point = self.point() if self.burst < BURST else None
         instance.start(point, self.random.randint(1, POINTS[point]) if point else 0)
 
     def is_done(self):
-        return all(i.point is None for i in self.instances)
+        return self.point() is None and all(i.point is None for i in self.instances)
 
     def look(self):
         for instance in self.instances:
@@ -305,20 +315,37 @@ class Reaper:
                 continue
             if end:
                 self.hits[end] += 1
+                self.burst += 1
                 self.last = time.monotonic()
             self.start(instance)
-        if not self.is_done():
+        if self.burst >= BURST:
+            self.rest()
+        elif not self.is_done():
             self.push()
+
+    def rest(self):
+        if any(i.point for i in self.instances):
+            self.push()
+        elif not self.rest_until:
+            self.rest_until = time.monotonic() + REST_SECONDS
+        elif time.monotonic() > self.rest_until:
+            self.rest_until = None
+            self.burst = 0
+            self.last = time.monotonic()
+
+    def is_wanted(self, instance):
+        """Is it to die?  One without a point is, to be started with one."""
+        return bool(instance.point) or (self.burst < BURST and self.point() is not None)
 
     def push(self):
         """Some points are not met without help."""
         old, young = sorted(self.instances, key=lambda i: i.since)
         is_stuck = time.monotonic() - self.last > STUCK_SECONDS
-        if old.is_told or not old.point:
+        if not self.is_wanted(old):
             old, young = young, old
-        if old.is_told or not old.point:
+        if old.is_told or young.is_told or not self.is_wanted(old):
             return
-        if self.hits.get(old.point, 0) >= self.target or old.point == "leaving":
+        if old.point in (None, "leaving") or self.hits[old.point] >= self.target:
             if young.is_ready() and old.is_ready():
                 old.tell(signal.SIGTERM)
         elif is_stuck and old.age() > STUCK_SECONDS and young.is_ready():
@@ -347,7 +374,8 @@ def reap(reapers, traffic, seconds):
     def step():
         for reaper in reapers:
             reaper.look()
-        check(not any(t.failure for t in traffic), [t.failure for t in traffic if t.failure])
+        if any(t.failure for t in traffic):
+            raise Failure("; ".join(t.failure for t in traffic if t.failure))
         return all(r.is_done() for r in reapers)
     try:
         wait_until(step, "every point is hit", end - time.monotonic(), 0.02)
