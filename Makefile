@@ -20,7 +20,8 @@ PACKAGES := build-essential pkg-config \
 LIBRARIES := librabbitmq libevent_core libevent_pthreads libgsasl libidn \
 	msgpack libconfig jansson libxxhash sqlite3 libxml-2.0 openssl
 
-# build/<variant>/: release (default), debug, asan, tsan, fuzz
+# build/<variant>/: release (default), debug, asan, tsan, fuzz, chaos (release
+# with crash points: shared/base/crash.h)
 VARIANT ?= release
 OUT := build/$(VARIANT)
 BIN := $(if $(filter release,$(VARIANT)),build/bin,$(OUT)/bin)
@@ -54,6 +55,7 @@ HARDENING += -ftrivial-auto-var-init=zero
 endif
 
 FLAGS_release := -O2 -g $(HARDENING)
+FLAGS_chaos := $(FLAGS_release) -DOCEAN_CRASH_POINTS
 FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
@@ -102,8 +104,9 @@ ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 	test/fuzz/*.c)
 
 .PHONY: all help deps up down status unit probes integration client check \
-	check-run lint lint-layers lint-ban lint-cppcheck lint-tidy lint-shell \
-	format format-check asan fuzz fuzzers install clean
+	check-run chaos-build crash-points poison lint lint-layers lint-ban \
+	lint-cppcheck lint-tidy lint-shell format format-check asan fuzz fuzzers \
+	install clean
 
 all: $(PROGRAMS)
 
@@ -113,6 +116,8 @@ help:
 	@echo 'make down       stop it; make status: what runs'
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make unit | integration | client    one kind of test'
+	@echo 'make crash-points   services die at every crash point HITS (20) times'
+	@echo 'make poison         events that crash whoever handles them'
 	@echo 'make asan       everything with address and undefined sanitizers'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint | format | format-check | install | clean | deps'
@@ -200,6 +205,20 @@ integration: all probes
 client: all
 	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py))
 
+# Test builds only: services that kill themselves at every crash point, and
+# events that crash their handler.  HITS: of each point.
+CHAOS := OCEAN_BUILD=$(CURDIR)/build/chaos/bin
+HITS ?= 20
+
+chaos-build:
+	+@$(MAKE) --no-print-directory -j2 VARIANT=chaos all >/dev/null
+
+crash-points: chaos-build
+	@$(CHAOS) /usr/bin/python3 test/chaos/crash_points.py --hits $(HITS)
+
+poison: chaos-build
+	@$(CHAOS) /usr/bin/python3 test/chaos/poisoned_event_goes_to_dead.py
+
 asan:
 	+@$(MAKE) VARIANT=asan all unit
 
@@ -220,6 +239,10 @@ check-run:
 	@test/support/run-all $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
 	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py)) || true
 	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py)) || true
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=chaos all \
+	    build/chaos/test/unit/base/test_crash >/dev/null
+	@test/support/run-all build/chaos/test/unit/base/test_crash \
+	    'make crash-points HITS=1' 'make poison' || true
 	@test/support/run-all --total
 
 # Fuzzing.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/intake.h"
@@ -80,6 +81,7 @@ static void on_received(void *argument, struct bus_message *message)
     struct inbox *inbox = argument;
     struct frontend *frontend = inbox->frontend;
 
+    CRASH_POINT(RECEIVED);
     inbox->active_ms = clock_now_ms();
     if (inbox->is_broken)
         return;

@@ -12,7 +12,8 @@ struct unacked {
     uint64_t origin, sequence;   /* the event's id */
     uint64_t sent_ms;
     bool is_message;    /* with content: must not be lost */
-    bool is_in_custody; /* the archive has it too */
+    bool is_in_custody; /* the archive has it too, for this session */
+    bool is_stored;     /* the archive may have it: it comes from there */
     size_t size;
     char event[]; /* encoded; empty: nobody would miss it */
 };
@@ -60,6 +61,8 @@ static struct unacked *unacked_new(const struct event *event, bool is_kept)
     unacked->origin = event->origin;
     unacked->sequence = event->sequence;
     unacked->is_in_custody = slice_is(event->condition, "custody");
+    unacked->is_stored = slice_is(event->condition, "stored") ||
+                         slice_starts_with(event->by, "archive.");
     unacked->is_message = event->kind == STANZA_MESSAGE && is_missed(event);
     return unacked;
 }
@@ -137,7 +140,7 @@ void unacked_acknowledged(struct unacked_queue *queue,
 {
     struct unacked *unacked = take_first(queue);
 
-    if (unacked->is_in_custody)
+    if (unacked->is_in_custody || unacked->is_stored)
         drop_from_archive(session, unacked);
     release(unacked);
     memory_free(&unacked);
@@ -223,6 +226,13 @@ void unacked_clear(struct unacked_queue *queue)
     }
 }
 
+static struct slice condition_of(const struct unacked *unacked)
+{
+    if (unacked->is_in_custody)
+        return SLICE("custody");
+    return unacked->is_stored ? SLICE("stored") : SLICE_NONE;
+}
+
 void unacked_each(const struct unacked_queue *queue, unacked_fn take,
                   void *argument)
 {
@@ -234,8 +244,7 @@ void unacked_each(const struct unacked_queue *queue, unacked_fn take,
         if (!unacked->size)
             continue;
         decode(unacked, &event);
-        event.condition =
-            unacked->is_in_custody ? SLICE("custody") : SLICE_NONE;
+        event.condition = condition_of(unacked);
         take(argument, &event);
     }
 }

@@ -42,8 +42,8 @@ void unacked_give_back(struct unacked_queue *queue, struct frontend *frontend);
 /* Another frontend has them. */
 void unacked_clear(struct unacked_queue *queue);
 
-/* In order.  `event` lives for the call; its `condition` is "custody" or not
- * set. */
+/* In order.  `event` lives for the call; its `condition` is "custody" if the
+ * archive has it for this session, "stored" if it may have it. */
 typedef void (*unacked_fn)(void *argument, const struct event *event);
 void unacked_each(const struct unacked_queue *queue, unacked_fn take,
                   void *argument);

@@ -12,6 +12,8 @@
 
 #define VHOST "ocean"
 #define MESSAGES_BYTES_MAX (256 * 1024 * 1024)
+#define CRASHED_MAX 1000
+#define CRASHED_MS (24 * 60 * 60 * 1000)
 
 /* A broker user with what it may configure, write and read.  A publish needs
  * write on the exchange; a binding write on the queue and read on the
@@ -44,7 +46,9 @@ static const struct broker_user users[] = {
      "^(" NODE "|" MEETING "|ocean\\.(delivery|archive|frontend|dead))$",
      "^(archive\\..*|" NODE "|" MEETING ")$"},
     {"tool", "^(" NODE "|tap\\..*)$",
-     "^(" NODE "|tap\\..*|" MEETING "|ocean\\.(roster|dead))$", "^.*$"},
+     "^(" NODE "|tap\\..*|" MEETING
+     "|ocean\\.(delivery|presence|roster|archive|frontend))$",
+     "^.*$"},
 };
 
 struct settings {
@@ -179,6 +183,20 @@ static json_t *core_arguments(void)
     return arguments;
 }
 
+/* Notes of crashes: few, and of no use when they are old. */
+static json_t *crashed_arguments(void)
+{
+    json_t *arguments =
+        json_pack("{s:b, s:s, s:i, s:i}", "x-single-active-consumer", 1,
+                  "x-queue-type", settings.queue_type, "x-max-length",
+                  CRASHED_MAX, "x-message-ttl", CRASHED_MS);
+
+    if (!strcmp(settings.queue_type, "quorum"))
+        json_object_set_new(arguments, "x-delivery-limit",
+                            json_integer(1000000));
+    return arguments;
+}
+
 static void add_queues(json_t *root)
 {
     json_t *queues = json_array();
@@ -195,6 +213,10 @@ static void add_queues(json_t *root)
             add_binding(bindings, service_exchange(service), queue,
                         partition_key(p, key));
         }
+        add_queue(queues, crashed_queue((enum service_id)i, queue),
+                  crashed_arguments());
+        add_binding(bindings, service_exchange((enum service_id)i), queue,
+                    KEY_CRASHED);
     }
     add_queue(queues, QUEUE_DEAD,
               json_pack("{s:s}", "x-queue-type", settings.queue_type));

@@ -13,10 +13,11 @@
 enum { LISTEN_MS = 700 }; /* everybody answers a newcomer's announcement */
 
 static const struct tool_command *const commands[] = {
-    &command_user_add,    &command_user_del,    &command_user_passwd,
-    &command_user_list,   &command_user_import, &command_sessions,
-    &command_status,      &command_wait,        &command_tap,
-    &command_definitions,
+    &command_user_add,  &command_user_del,    &command_user_passwd,
+    &command_user_list, &command_user_import, &command_sessions,
+    &command_status,    &command_wait,        &command_tap,
+    &command_dead_list, &command_dead_show,   &command_dead_retry,
+    &command_dead_drop, &command_definitions,
 };
 
 static void print_commands(FILE *out)

@@ -65,5 +65,9 @@ extern const struct tool_command command_sessions;
 extern const struct tool_command command_status;
 extern const struct tool_command command_wait;
 extern const struct tool_command command_tap;
+extern const struct tool_command command_dead_list;
+extern const struct tool_command command_dead_show;
+extern const struct tool_command command_dead_retry;
+extern const struct tool_command command_dead_drop;
 
 #endif

@@ -130,6 +130,10 @@ struct bus_message {
     struct slice body; /* valid until bus_ack or the subscription's reset */
     bool is_redelivered;
     uint64_t tag;
+    /* Of a dead letter, valid as long as the body: */
+    struct slice dead_queue;
+    struct slice dead_reason;
+    uint64_t stamp; /* Unix seconds; 0: none */
 };
 
 struct bus_subscribe {

@@ -1,6 +1,7 @@
 #include "cluster/bus_consumer.h"
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -231,16 +232,54 @@ static void finish_incoming(struct consumer *consumer,
     bus_link_message(consumer->link, held);
 }
 
+static struct slice find_header(const amqp_basic_properties_t *properties,
+                                const char *name)
+{
+    const amqp_table_t *headers = &properties->headers;
+
+    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
+        return SLICE_NONE;
+    for (int i = 0; i < headers->num_entries; i++) {
+        const amqp_table_entry_t *entry = &headers->entries[i];
+
+        if (entry->value.kind == AMQP_FIELD_KIND_UTF8 &&
+            slice_is(bus_link_slice(entry->key), name))
+            return bus_link_slice(entry->value.value.bytes);
+    }
+    return SLICE_NONE;
+}
+
+/* Appends a text to what was allocated for the body. */
+static struct slice keep(char **at, struct slice text)
+{
+    struct slice kept = {*at, text.size};
+
+    if (!text.data)
+        return SLICE_NONE;
+    memcpy(*at, text.data, text.size);
+    *at += text.size;
+    return kept;
+}
+
 static void on_header(struct consumer *consumer,
-                      struct bus_subscription *subscription, uint64_t size)
+                      struct bus_subscription *subscription,
+                      const amqp_basic_properties_t *properties, uint64_t size)
 {
     struct bus_held *held = memory_new(sizeof(*held));
+    struct slice queue = find_header(properties, "queue");
+    struct slice reason = find_header(properties, "reason");
+    char *behind;
 
     drop_incoming(subscription);
     held->subscription = subscription;
     held->generation = subscription->channel_generation;
-    held->body = memory_new(size + 1);
+    held->body = memory_new(size + queue.size + reason.size + 1);
+    behind = held->body + size;
     held->message.body = (struct slice){held->body, 0};
+    held->message.dead_queue = keep(&behind, queue);
+    held->message.dead_reason = keep(&behind, reason);
+    if (properties->_flags & AMQP_BASIC_TIMESTAMP_FLAG)
+        held->message.stamp = properties->timestamp;
     held->message.tag = subscription->incoming_tag;
     held->message.is_redelivered = subscription->incoming_redelivered;
     subscription->incoming = held;
@@ -275,7 +314,8 @@ static void on_channel_frame(struct consumer *consumer,
     if (subscription->state != BUS_CHANNEL_CONSUMING)
         return;
     if (frame->frame_type == AMQP_FRAME_HEADER)
-        on_header(consumer, subscription, frame->payload.properties.body_size);
+        on_header(consumer, subscription, frame->payload.properties.decoded,
+                  frame->payload.properties.body_size);
     else if (frame->frame_type == AMQP_FRAME_BODY)
         on_body(consumer, subscription,
                 bus_link_slice(frame->payload.body_fragment));
@@ -336,6 +376,7 @@ static void acknowledge(struct consumer *consumer,
         bus_link_send(consumer->link, subscription->channel,
                       AMQP_BASIC_ACK_METHOD, &ack);
     }
+    CRASH_POINT(ACKNOWLEDGED);
 }
 
 static void on_letter(void *state, struct letter *letter)

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus_link.h"
@@ -256,7 +257,9 @@ static void publish(struct publisher *publisher, struct bus_parcel *parcel)
     if (parcel->dead_queue) {
         headers[0] = header("queue", parcel->dead_queue);
         headers[1] = header("reason", parcel->dead_reason);
-        properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+        properties._flags |=
+            AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_TIMESTAMP_FLAG;
+        properties.timestamp = clock_unix_ms() / 1000;
         properties.headers = (amqp_table_t){ARRAY_SIZE(headers), headers};
     }
     bus_confirms_add(&publisher->confirms, parcel);
@@ -266,6 +269,8 @@ static void publish(struct publisher *publisher, struct bus_parcel *parcel)
                            amqp_cstring_bytes(destination->exchange),
                            bus_link_bytes(bus_destination_key(destination)), 1,
                            0, &properties, bus_link_bytes(parcel->message)));
+    if (destination->class != BUS_ANSWER)
+        CRASH_POINT(PUBLISHED);
 }
 
 static bool publish_waiting(struct publisher *publisher)

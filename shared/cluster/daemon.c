@@ -12,6 +12,7 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -381,6 +382,7 @@ struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
     daemon->spec = spec;
     daemon->owner = owner;
     log_init(spec->kind, "-");
+    crash_init();
     daemon->tables[0] = daemon_common_options;
     daemon->tables[1] = spec->options;
     daemon->configs[0] = &daemon->common;

@@ -79,6 +79,7 @@ enum event_type {
     EVENT_SNAPSHOT_ASK,     /* taker, oceanctl -> node of a frontend */
     EVENT_SNAPSHOT_SESSION, /* frontend -> node of the asker */
     EVENT_SNAPSHOT_END,     /* frontend -> node of the asker */
+    EVENT_CRASH_NOTE,       /* a crashed service -> its own kind */
     EVENT_TYPE_COUNT,
 };
 

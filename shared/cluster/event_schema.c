@@ -166,6 +166,9 @@ const struct event_schema event_schemas[EVENT_TYPE_COUNT] = {
                             BIT(PARTITION) | BIT(COUNT) | BIT(MARK) |
                                 ASKING_FIELDS,
                             "frontend", "who asked (node queue)"},
+    [EVENT_CRASH_NOTE] = {"crash.note", EVENT_DURABLE,
+                          BIT(NODE) | BIT(PARTITION) | BIT(NAMES),
+                          "a service that crashed", "the same service"},
 };
 
 /* Looking up names: a hash without collisions that matter, made once. */

@@ -51,6 +51,12 @@ const char *partition_queue(enum service_id service, unsigned partition,
     return out;
 }
 
+const char *crashed_queue(enum service_id service, char *out)
+{
+    snprintf(out, NAME_MAX_BYTES, "%s." KEY_CRASHED, service_name(service));
+    return out;
+}
+
 unsigned partition_of(struct slice bare_jid, unsigned partitions)
 {
     BUG_ON(!partitions);

@@ -28,6 +28,7 @@ enum {
 #define EXCHANGE_CLUSTER "ocean.cluster"   /* fanout */
 #define EXCHANGE_DEAD "ocean.dead"         /* fanout */
 #define QUEUE_DEAD "dead"
+#define KEY_CRASHED "crashed" /* of a service's exchange: notes of crashes */
 
 /* "delivery" ...; the exchange "ocean.delivery". */
 const char *service_name(enum service_id service);
@@ -39,6 +40,8 @@ enum service_id service_find(struct slice name);
 const char *partition_key(unsigned partition, char *out);
 const char *partition_queue(enum service_id service, unsigned partition,
                             char *out);
+/* "delivery.crashed" into out[NAME_MAX_BYTES]. */
+const char *crashed_queue(enum service_id service, char *out);
 /* xxh64(bare JID) mod partitions: DESIGN section 2. */
 unsigned partition_of(struct slice bare_jid, unsigned partitions);
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/service_private.h"
@@ -15,6 +16,7 @@ void partition_init(struct partition *partition, struct service *service,
     partition->number = number;
     partition->held_last = &partition->held_first;
     partition->awaited = map_create();
+    partition->epochs = map_create();
     partition_queue(service->spec->service, number, partition->queue);
 }
 
@@ -51,6 +53,36 @@ void partition_output_init(struct partition *partition, struct output *output)
     output->boot = daemon_boot(service->daemon) + 1; /* a chain of its own:
         the daemon's own counter belongs to another thread */
     output->sequence = &service->sequence;
+}
+
+void partition_saw_epoch(struct partition *partition, struct slice by,
+                         uint64_t epoch)
+{
+    uint64_t *highest = map_find(partition->epochs, by);
+
+    if (!highest) {
+        highest = memory_new(sizeof(*highest));
+        map_put(partition->epochs, by, highest);
+    }
+    if (epoch > *highest)
+        *highest = epoch;
+}
+
+void partition_free_epochs(struct partition *partition)
+{
+    size_t position = 0;
+    struct slice by;
+    void *epoch;
+
+    while (map_next(partition->epochs, &position, &by, &epoch))
+        memory_free(&epoch);
+    map_destroy(&partition->epochs);
+}
+
+void partition_forget_epochs(struct partition *partition)
+{
+    partition_free_epochs(partition);
+    partition->epochs = map_create();
 }
 
 /* Closing the state: on the store thread, after the jobs before it. */
@@ -136,6 +168,7 @@ static void on_received(void *argument, struct bus_message *message)
 {
     struct partition *partition = argument;
 
+    CRASH_POINT(RECEIVED);
     hold(partition, message);
     if (partition->state == PARTITION_SUBSCRIBED)
         takeover_begin(partition);
@@ -148,20 +181,17 @@ void partition_advance(struct partition *partition)
     if (partition->state != PARTITION_OWNED ||
         clock_now_ms() < partition->retry_at_ms)
         return;
-    if (service_has_store(partition->service)) {
-        if (!partition->is_committing && partition->held_first)
+    while (partition->held_first && partition->state == PARTITION_OWNED &&
+           !partition->is_committing) {
+        if (held_is_suspect(partition, partition->held_first)) {
+            if (partition->working)
+                return; /* that event is to be alone in our hand */
+            work_carefully(partition);
+        } else if (service_has_store(partition->service)) {
             work_on_store(partition);
-        return;
-    }
-    while (partition->held_first && partition->state == PARTITION_OWNED) {
-        struct held *held = partition->held_first;
-        struct bus_message *message = held->message;
-
-        partition->held_first = held->next;
-        if (!held->next)
-            partition->held_last = &partition->held_first;
-        memory_free(&held);
-        work_on_loop(partition, message);
+        } else {
+            work_on_loop(partition);
+        }
     }
 }
 
@@ -206,6 +236,8 @@ void partition_maybe_close(struct partition *partition)
     if (partition->state != PARTITION_LEAVING || partition->working ||
         partition->is_committing)
         return;
+    if (partition->data)
+        CRASH_POINT(LEAVING);
     lose(partition);
     partition_enter(partition, PARTITION_CLOSING);
     bus_unsubscribe(&partition->subscription);

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cluster/adopt.h"
 #include "cluster/give_back.h"
+#include "cluster/last_words.h"
 #include "cluster/service_private.h"
 
 enum {
@@ -188,13 +189,23 @@ static void describe(void *owner, char *shares)
 
 /* Start and stop. */
 
+static void on_suspects_read(void *owner)
+{
+    struct service *service = owner;
+
+    for (unsigned i = 0; i < service->partition_count; i++)
+        takeover_tick(&service->partitions[i], clock_now_ms());
+}
+
 static void service_init(struct service *service)
 {
     const struct service_spec *spec = service->spec;
 
     for (size_t i = 0; i < spec->handler_count; i++)
         service->handlers[spec->handlers[i].type] = spec->handlers[i].handle;
-    service->epochs = map_create();
+    service->suspects = suspects_create(
+        daemon_bus(service->daemon), spec->service,
+        daemon_node(service->daemon), on_suspects_read, service);
     if (spec->adopts_inboxes)
         service->adopt = adopt_create(service->daemon);
     service->prefetch = daemon_common(service->daemon)->prefetch;
@@ -208,21 +219,28 @@ static void service_init(struct service *service)
 
 static void service_deinit(struct service *service)
 {
-    size_t position = 0;
-    struct slice by;
-    void *epoch;
-
     for (unsigned i = 0; i < service->partition_count; i++)
         partition_deinit(&service->partitions[i]);
     adopt_destroy(&service->adopt);
+    suspects_destroy(&service->suspects);
     worker_pool_destroy(&service->store, NULL);
+    for (unsigned i = 0; i < service->partition_count; i++)
+        partition_free_epochs(&service->partitions[i]);
     work_free_spare(service);
-    while (map_next(service->epochs, &position, &by, &epoch))
-        memory_free(&epoch);
-    map_destroy(&service->epochs);
 }
 
-int service_main(const struct service_spec *spec, int argc, char **argv)
+static int say_last_words(const struct service_spec *spec, int argc,
+                          char **argv)
+{
+    void *config = memory_new(spec->config_size + 1);
+    int status = last_words_main(service_name(spec->service), &spec->options,
+                                 config, argc - 1, argv + 1);
+
+    memory_free(&config);
+    return status;
+}
+
+static int run(const struct service_spec *spec, int argc, char **argv)
 {
     struct service *service = memory_new(sizeof(*service));
     struct daemon_spec daemon_spec = {
@@ -243,8 +261,10 @@ int service_main(const struct service_spec *spec, int argc, char **argv)
 
     service->spec = spec;
     service->config = daemon_spec.config;
+    last_words_prepare(argc, argv);
     service->daemon = daemon_start(&daemon_spec, service, argc, argv);
     service_init(service);
+    last_words_enable(spec->service, daemon_node(service->daemon));
     balance_due = event_new(daemon_loop(service->daemon), -1, EV_PERSIST,
                             on_balance_due, service);
     BUG_ON(!balance_due);
@@ -256,4 +276,10 @@ int service_main(const struct service_spec *spec, int argc, char **argv)
     memory_free(&daemon_spec.config);
     memory_free(&service);
     return EXIT_SUCCESS;
+}
+
+int service_main(const struct service_spec *spec, int argc, char **argv)
+{
+    return last_words_are_asked(argc, argv) ? say_last_words(spec, argc, argv)
+                                            : run(spec, argc, argv);
 }

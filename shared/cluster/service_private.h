@@ -7,6 +7,7 @@
  *   takeover.c   snapshots and epochs when a partition is taken over
  *   adopt.c      inboxes of frontends that are gone
  *   work.c       batches through the handlers, publishing, acknowledging
+ *   last_words.c, suspects.c  events that crash those who handle them
  */
 #ifndef CLUSTER_SERVICE_PRIVATE_H
 #define CLUSTER_SERVICE_PRIVATE_H
@@ -15,6 +16,7 @@
 #include "base/worker.h"
 #include "cluster/daemon.h"
 #include "cluster/service.h"
+#include "cluster/suspects.h"
 
 enum partition_state {
     PARTITION_ABSENT,     /* not subscribed */
@@ -29,6 +31,7 @@ enum partition_state {
 struct held {
     struct held *next;
     struct bus_message *message;
+    size_t done; /* events of it handled already, one by one */
 };
 
 struct partition {
@@ -40,14 +43,17 @@ struct partition {
     struct held *held_first, **held_last;
     unsigned generation; /* grows when what was received becomes void */
     unsigned working;    /* works not settled, of this generation */
-    bool is_committing;  /* a store job is under way */
+    bool is_committing;  /* a job is under way that all else waits for */
     bool is_stopped;     /* met a newer major version: not subscribed again */
     bool goes_on;        /* after LEAVING: subscribe again, as standby */
     void *data;          /* the service's state; NULL unless open */
     uint64_t epoch;
     uint64_t taking_since_ms;
     uint64_t preparing_since_ms; /* 0: not yet */
+    uint64_t reading;            /* of the notes, needed before any event */
     uint64_t retry_at_ms;        /* opening or committing failed */
+    struct map *epochs;  /* highest seen in this queue by publishing partition,
+                            since it is ours: uint64_t */
     struct map *awaited; /* nodes whose snapshot is asked for: struct ask */
 };
 
@@ -59,11 +65,10 @@ struct service {
     struct partition partitions[PARTITIONS_MAX];
     unsigned partition_count;
     struct worker_pool *store; /* NULL: handlers run on the loop */
-    struct map *epochs;        /* highest seen per publishing partition:
-                                  uint64_t, used where handlers run */
     service_handler_fn handlers[EVENT_TYPE_COUNT];
     struct work *spare_works;
-    struct adopt *adopt;    /* or NULL */
+    struct adopt *adopt; /* or NULL */
+    struct suspects *suspects;
     uint64_t sequence;      /* of events that begin here (atomic) */
     uint64_t calm_since_ms; /* last change among the members of our kind */
     uint64_t moved_at_ms;
@@ -88,6 +93,12 @@ void partition_maybe_close(struct partition *partition);
 void partition_advance(struct partition *partition);
 /* A newer major version was met: stops consuming, nothing is lost. */
 void partition_stop(struct partition *partition, const char *reason);
+/* The epoch of what that partition has published is at least this. */
+void partition_saw_epoch(struct partition *partition, struct slice by,
+                         uint64_t epoch);
+/* Ours anew: what is given out again was published under former epochs. */
+void partition_forget_epochs(struct partition *partition);
+void partition_free_epochs(struct partition *partition); /* no job reads them */
 void partition_output_init(struct partition *partition, struct output *output);
 
 /* takeover.c */
@@ -105,9 +116,15 @@ void takeover_prepared(struct service *service, const struct event *event);
 /* work.c */
 struct work;
 
-void work_on_loop(struct partition *partition, struct bus_message *message);
+/* Takes the first message held. */
+void work_on_loop(struct partition *partition);
 /* Takes what is held as one transaction; at most one at a time. */
 void work_on_store(struct partition *partition);
+/* Takes the next event of the first message held, alone: somebody has crashed
+ * with that message. */
+void work_carefully(struct partition *partition);
+bool held_is_suspect(const struct partition *partition,
+                     const struct held *held);
 /* Publishes what a hook outside a batch has put out. */
 void work_publish(struct partition *partition, struct output *output);
 void work_free_spare(struct service *service);

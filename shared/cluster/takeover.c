@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/service_private.h"
@@ -65,6 +66,17 @@ void takeover_forget(struct partition *partition, struct slice node)
     takeover_tick(partition, clock_now_ms());
 }
 
+/* Who had these messages before may have crashed with them; its notes are in
+ * the queue by now. */
+static void read_notes(struct partition *partition)
+{
+    const struct held *held = partition->held_first;
+
+    partition->reading = 0;
+    if (held && held->message->is_redelivered)
+        partition->reading = suspects_ask(partition->service->suspects);
+}
+
 void takeover_begin(struct partition *partition)
 {
     const struct member *member = NULL;
@@ -76,6 +88,7 @@ void takeover_begin(struct partition *partition)
     partition->taking_since_ms = clock_now_ms();
     partition->retry_at_ms = 0;
     partition->preparing_since_ms = 0;
+    read_notes(partition);
     partition_enter(partition, PARTITION_TAKING);
     while ((member = members_next(members, member))) {
         if (!strcmp(member->kind, "frontend"))
@@ -177,6 +190,8 @@ static void open_data(struct partition *partition)
 
 static void finish(struct partition *partition)
 {
+    CRASH_POINT(TAKING);
+    partition_forget_epochs(partition);
     log_info("%s: owned epoch=%lu held=%s", partition->queue,
              (unsigned long)partition->epoch,
              partition->held_first ? "yes" : "no");
@@ -184,14 +199,30 @@ static void finish(struct partition *partition)
     partition_advance(partition);
 }
 
+static bool grace_is_over(const struct partition *partition, uint64_t now_ms)
+{
+    const struct daemon_common *common =
+        daemon_common(partition->service->daemon);
+
+    return now_ms - partition->taking_since_ms >= common->grace_seconds * 1000;
+}
+
+static bool notes_are_in(const struct partition *partition, uint64_t now_ms)
+{
+    if (suspects_are_read(partition->service->suspects, partition->reading))
+        return true;
+    if (!grace_is_over(partition, now_ms))
+        return false;
+    log_warning("%s: going on without the notes of who crashed",
+                partition->queue);
+    return true;
+}
+
 static bool snapshots_are_in(struct partition *partition, uint64_t now_ms)
 {
-    uint64_t grace =
-        daemon_common(partition->service->daemon)->grace_seconds * 1000;
-
     if (map_count(partition->awaited) == 0)
         return true;
-    if (now_ms - partition->taking_since_ms < grace)
+    if (!grace_is_over(partition, now_ms))
         return false;
     log_warning("%s: going on without the snapshot of %zu frontends",
                 partition->queue, map_count(partition->awaited));
@@ -225,7 +256,8 @@ void takeover_tick(struct partition *partition, uint64_t now_ms)
         open_data(partition); /* comes back here when it is open */
         return;
     }
-    if (snapshots_are_in(partition, now_ms) && is_prepared(partition, now_ms))
+    if (snapshots_are_in(partition, now_ms) &&
+        notes_are_in(partition, now_ms) && is_prepared(partition, now_ms))
         finish(partition);
 }
 

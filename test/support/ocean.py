@@ -192,6 +192,23 @@ class Cluster:
         """Starts again what was killed: DAEMON=N."""
         return self.launcher("scale", *["%s=%d" % c for c in counts.items()])
 
+    def start(self, name, **environment):
+        """Starts one instance ("delivery.2") as the launcher does, with more in
+        its environment; returns at once."""
+        daemon, instance = name.split(".")
+        arguments = ["--config", os.path.join(self.run_dir, daemon + ".conf"),
+                     "--instance", instance]
+        if daemon == "frontend":
+            arguments += ["--port", str(self.frontend_port(int(instance)))]
+        with open(os.path.join(self.run_dir, "log", name + ".log"), "a") as log:
+            process = subprocess.Popen(
+                [os.path.join(BUILD, "ocean-" + daemon), *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, env={**os.environ, **environment})
+        with open(os.path.join(self.run_dir, "pid", name), "w") as file:
+            file.write(str(process.pid))
+        return process
+
     def kill_broker(self):
         group = self.pid("rabbitmq.1")
         os.killpg(group, signal.SIGKILL)
