@@ -155,13 +155,11 @@ static enum handled on_archive_replay(void *state, const struct event *event,
 
     (void)reason_out;
     fence(archive, output);
-    store_delete_until(archive->store, event->to, event->session,
-                       event->count);
+    store_delete_until(archive->store, event->to, event->session, event->count);
     store_unfence(archive->store, event->to); /* delivery asks: it is over */
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
-    answer.has_more =
-        store_each(archive->store, event->to, event->session,
-                   archive->config->page, replay_row, &page);
+    answer.has_more = store_each(archive->store, event->to, event->session,
+                                 archive->config->page, replay_row, &page);
     answer.to = event->to;
     answer.session = event->session;
     answer.node = event->node;

@@ -28,7 +28,7 @@ struct fence {
 /* Putting. */
 
 static void put_out(struct delivery *delivery, struct fence *fence,
-                 struct output *output)
+                    struct output *output)
 {
     struct event event;
 

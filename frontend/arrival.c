@@ -20,8 +20,8 @@ enum {
 
 struct arrival {
     uint64_t since_ms;
-    uint64_t request;   /* of the move that `unacked` is of */
-    uint64_t positions; /* of these, seen so far */
+    uint64_t request;             /* of the move that `unacked` is of */
+    uint64_t positions;           /* of these, seen so far */
     struct unacked_queue unacked; /* from who had it */
     struct unacked_queue early;   /* newer: from services, straight to here */
     struct buffer kick;           /* session.kick that waits, or empty */

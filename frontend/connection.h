@@ -29,10 +29,10 @@ struct connection {
     struct frontend *frontend;
     int fd;
     struct watch *watch;
-    struct tls *tls;      /* NULL: plain */
-    char *address;        /* "127.0.0.1:49152" */
-    struct buffer input;  /* an unfinished or unhandled unit */
-    struct buffer output; /* what the socket has not taken */
+    struct tls *tls;       /* NULL: plain */
+    char *address;         /* "127.0.0.1:49152" */
+    struct buffer input;   /* an unfinished or unhandled unit */
+    struct buffer output;  /* what the socket has not taken */
     size_t output_granted; /* of that, beyond max_output_bytes: a resumption */
     struct framing framing;
     enum stream_state state;

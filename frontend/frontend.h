@@ -88,11 +88,11 @@ struct frontend {
     /* Sessions, and what is asked for. */
     struct map *sessions; /* id -> struct session */
     LIST_HEAD(session_list, session) detached;
-    struct map *resuming; /* session id -> connection that awaits it */
-    struct map *arrivals; /* session id -> struct arrival */
+    struct map *resuming;  /* session id -> connection that awaits it */
+    struct map *arrivals;  /* session id -> struct arrival */
     struct map *sent_away; /* session id -> struct sent_away */
-    unsigned handovers;   /* under way, ... */
-    unsigned handed_over; /* ... and done */
+    unsigned handovers;    /* under way, ... */
+    unsigned handed_over;  /* ... and done */
     LIST_HEAD(mark_list, mark) marks;    /* acks.c: awaiting confirms */
     STAILQ_HEAD(acks_queue, acks) ended; /* acks.c: to be given back */
     uint64_t custody_ms;                 /* when all was taken last */

@@ -96,8 +96,7 @@ void unacked_again(struct unacked_queue *queue, const struct event *event,
 
     STAILQ_FOREACH (unacked, &queue->list, link) {
         if (unacked->origin != event->origin ||
-            unacked->sequence != event->sequence ||
-            !unacked->receipt)
+            unacked->sequence != event->sequence || !unacked->receipt)
             continue;
         bus_receipt_hold(receipt);
         release(unacked);

@@ -69,8 +69,7 @@ const struct event_schema event_schemas[EVENT_TYPE_COUNT] = {
     [EVENT_SESSION_UNACKED] = {"session.unacked", EVENT_DURABLE,
                                BIT(SESSION) | BIT(KIND) | BIT(REQUEST) |
                                    BIT(MARK),
-                               "frontend",
-                               "frontend"},
+                               "frontend", "frontend"},
     [EVENT_SESSION_TRANSFER] = {"session.transfer", EVENT_DURABLE,
                                 BIT(FROM) | BIT(SESSION) | BIT(REQUEST) |
                                     BIT(COUNT) | BIT(MARK),

@@ -61,8 +61,8 @@ static uint64_t check_page(const char *user, uint64_t limit, bool has_more,
 {
     struct page page = {.is_rising = true};
 
-    CU_ASSERT_EQUAL(store_each(store, slice_of(user), 1, limit, take_row, &page),
-                    has_more);
+    CU_ASSERT_EQUAL(
+        store_each(store, slice_of(user), 1, limit, take_row, &page), has_more);
     ASSERT_SLICE(buffer_slice(&page.payloads), expected);
     CU_ASSERT_TRUE(page.is_rising);
     buffer_deinit(&page.payloads);
