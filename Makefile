@@ -99,11 +99,12 @@ FUZZERS := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 ALL_SOURCES := $(SHARED_SOURCES) $(wildcard $(DAEMONS:%=%/*.c) tool/*.c)
 ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 	tool/*.h test/unit/*/*.c test/unit/*/*.h test/support/*.[ch] \
-	test/fuzz/*.c)
+	test/fuzz/*.c test/chaos/*.[ch])
 
 .PHONY: all help deps up down status unit probes integration client check \
 	check-run lint lint-layers lint-ban lint-cppcheck lint-tidy lint-shell \
-	format format-check asan fuzz fuzzers install clean
+	format format-check asan fuzz fuzzers chaos chaos-check chaos-driver \
+	install clean
 
 all: $(PROGRAMS)
 
@@ -114,6 +115,7 @@ help:
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make unit | integration | client    one kind of test'
 	@echo 'make asan       everything with address and undefined sanitizers'
+	@echo 'make chaos      DURATION (600) seconds of faults under load, by SEED'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint | format | format-check | install | clean | deps'
 
@@ -200,6 +202,26 @@ integration: all probes
 client: all
 	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py))
 
+# Faults under load (docs/CHAOS.md).  The driver has nothing of the server.
+
+DURATION ?= 600
+CHAOS_DRIVER := build/test/chaos_driver
+
+$(CHAOS_DRIVER): $(wildcard test/chaos/*.[ch])
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(FLAGS_release) -fPIE -pie \
+	    -o $@ $(filter %.c,$^)
+
+chaos-driver: $(CHAOS_DRIVER)
+
+chaos: all chaos-driver
+	@test/chaos/run --duration $(DURATION) $(if $(SEED),--seed $(SEED))
+
+# The minute that is part of `make check`: always the same one.
+chaos-check: chaos-driver
+	@test/chaos/run --duration 60 --seed $(or $(SEED),1)
+
 asan:
 	+@$(MAKE) VARIANT=asan all unit
 
@@ -209,7 +231,8 @@ check:
 
 check-run: export RESULTS := $(RESULTS)
 check-run:
-	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes >/dev/null
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes \
+	    chaos-driver >/dev/null
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
 	@test/support/run-all 'make lint-layers' 'make lint-ban' \
 	    'make format-check' || true
@@ -220,6 +243,8 @@ check-run:
 	@test/support/run-all $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
 	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py)) || true
 	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py)) || true
+	@test/support/run-all $(sort $(wildcard test/chaos/[a-z]*.py)) \
+	    'make chaos-check' || true
 	@test/support/run-all --total
 
 # Fuzzing.
