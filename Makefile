@@ -101,11 +101,12 @@ FUZZERS := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 ALL_SOURCES := $(SHARED_SOURCES) $(wildcard $(DAEMONS:%=%/*.c) tool/*.c)
 ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 	tool/*.h test/unit/*/*.c test/unit/*/*.h test/support/*.[ch] \
-	test/fuzz/*.c)
+	test/fuzz/*.c test/chaos/*.[ch])
 
 .PHONY: all help deps up down status unit probes integration client check \
 	check-run chaos-build crash-points poison lint lint-layers lint-ban \
 	lint-cppcheck lint-tidy lint-shell format format-check asan fuzz fuzzers \
+	chaos chaos-check chaos-driver \
 	install clean
 
 all: $(PROGRAMS)
@@ -119,6 +120,7 @@ help:
 	@echo 'make crash-points   services die at every crash point HITS (20) times'
 	@echo 'make poison         events that crash whoever handles them'
 	@echo 'make asan       everything with address and undefined sanitizers'
+	@echo 'make chaos      DURATION (600) seconds of faults under load, by SEED'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint | format | format-check | install | clean | deps'
 
@@ -219,6 +221,27 @@ crash-points: chaos-build
 poison: chaos-build
 	@$(CHAOS) /usr/bin/python3 test/chaos/poisoned_event_goes_to_dead.py
 
+# Faults under load (docs/CHAOS.md).  The driver has nothing of the server.
+
+DURATION ?= 600
+CHAOS_DRIVER := build/test/chaos_driver
+
+$(CHAOS_DRIVER): $(wildcard test/chaos/*.[ch])
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(FLAGS_release) -fPIE -pie \
+	    -o $@ $(filter %.c,$^)
+
+chaos-driver: $(CHAOS_DRIVER)
+
+chaos: all chaos-driver
+	@test/chaos/run --duration $(DURATION) $(if $(SEED),--seed $(SEED))
+
+# The minute that is part of `make check`: always the same one, with SIGKILL of
+# a frontend, delivery and archive, SIGTERM of a frontend, and absent clients.
+chaos-check: chaos-driver
+	@test/chaos/run --duration 60 --seed $(or $(SEED),1488)
+
 asan:
 	+@$(MAKE) VARIANT=asan all unit
 
@@ -228,7 +251,8 @@ check:
 
 check-run: export RESULTS := $(RESULTS)
 check-run:
-	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes >/dev/null
+	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes \
+	    chaos-driver >/dev/null
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
 	@test/support/run-all 'make lint-layers' 'make lint-ban' \
 	    'make format-check' || true
@@ -242,7 +266,8 @@ check-run:
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=chaos all \
 	    build/chaos/test/unit/base/test_crash >/dev/null
 	@test/support/run-all build/chaos/test/unit/base/test_crash \
-	    'make crash-points HITS=1' 'make poison' || true
+	    $(sort $(wildcard test/chaos/test_*.py)) 'make crash-points HITS=1' \
+	    'make poison' 'make chaos-check' || true
 	@test/support/run-all --total
 
 # Fuzzing.

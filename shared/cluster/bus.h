@@ -32,6 +32,7 @@ struct bus_config {
     const char *vhost;
     const char *name; /* shown by the broker: "<name> pub", "<name> sub" */
     unsigned heartbeat_seconds; /* DESIGN: 5 */
+    bool has_quorum_queues;     /* deleted without conditions */
     /* Limits of one AMQP message; an oversize event travels alone. */
     size_t batch_events;
     size_t batch_bytes;

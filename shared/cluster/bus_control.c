@@ -17,6 +17,24 @@ void bus_control_ask(struct consumer *consumer, struct bus_command *command)
     consumer->questions_last = command;
 }
 
+static bool has_quorum_queues(const struct consumer *consumer)
+{
+    return consumer->link->bus->config.has_quorum_queues;
+}
+
+static void send_delete(struct consumer *consumer, const char *queue,
+                        bool is_conditional)
+{
+    amqp_queue_delete_t delete = {
+        .queue = amqp_cstring_bytes(queue),
+        .if_unused = is_conditional,
+        .if_empty = is_conditional,
+    };
+
+    bus_link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DELETE_METHOD,
+                  &delete);
+}
+
 static void send_question(struct consumer *consumer,
                           const struct bus_command *question)
 {
@@ -24,18 +42,12 @@ static void send_question(struct consumer *consumer,
         .queue = amqp_cstring_bytes(question->queue),
         .passive = 1,
     };
-    amqp_queue_delete_t delete = {
-        .queue = declare.queue,
-        .if_unused = 1,
-        .if_empty = 1,
-    };
 
-    if (question->kind == BUS_COMMAND_INSPECT)
+    if (question->kind == BUS_COMMAND_INSPECT || has_quorum_queues(consumer))
         bus_link_send(consumer->link, CHANNEL_CONTROL,
                       AMQP_QUEUE_DECLARE_METHOD, &declare);
     else
-        bus_link_send(consumer->link, CHANNEL_CONTROL, AMQP_QUEUE_DELETE_METHOD,
-                      &delete);
+        send_delete(consumer, question->queue, true);
 }
 
 void bus_control_work(struct consumer *consumer, uint64_t now_ms)
@@ -113,17 +125,32 @@ static void on_deleted(struct consumer *consumer)
     answer(consumer, false, 0, 0);
 }
 
+/* A quorum queue knows no conditions: the broker closes the connection, and
+ * what was asked is asked again.  So they are looked at first. */
+static void on_declared(struct consumer *consumer,
+                        const amqp_queue_declare_ok_t *declared)
+{
+    const struct bus_command *question = consumer->questions;
+
+    if (question->kind == BUS_COMMAND_INSPECT) {
+        answer(consumer, true, declared->message_count,
+               declared->consumer_count);
+    } else if (declared->message_count || declared->consumer_count) {
+        log_info("broker: queue \"%s\" not deleted: in use", question->queue);
+        answer(consumer, true, 0, 0);
+    } else {
+        send_delete(consumer, question->queue, false);
+    }
+}
+
 void bus_control_method(struct consumer *consumer, const amqp_method_t *method)
 {
-    const amqp_queue_declare_ok_t *declared = method->decoded;
-
     if (method->id == AMQP_CHANNEL_CLOSE_METHOD)
         on_close(consumer, method->decoded);
     else if (!consumer->is_control_asking)
         return;
     else if (method->id == AMQP_QUEUE_DECLARE_OK_METHOD)
-        answer(consumer, true, declared->message_count,
-               declared->consumer_count);
+        on_declared(consumer, method->decoded);
     else if (method->id == AMQP_QUEUE_DELETE_OK_METHOD)
         on_deleted(consumer);
 }
