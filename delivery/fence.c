@@ -28,7 +28,7 @@ struct fence {
 /* Putting. */
 
 static void send(struct delivery *delivery, struct fence *fence,
-                 struct output *output)
+                 uint64_t now_ms, struct output *output)
 {
     struct event event;
 
@@ -39,7 +39,7 @@ static void send(struct delivery *delivery, struct fence *fence,
     event.condition = slice_of(fence->condition);
     event.node = slice_of(fence->target);
     output_to_inbox(output, slice_of(fence->node), &event);
-    fence->asked_ms = clock_now_ms();
+    fence->asked_ms = now_ms;
     TAILQ_INSERT_TAIL(&delivery->fences, fence, link);
 }
 
@@ -67,13 +67,14 @@ void fence_kick(struct delivery *delivery, struct user *user,
     struct fence *fence = put(delivery, user, session, EVENT_SESSION_KICK);
 
     fence->condition = condition;
-    send(delivery, fence, output);
+    send(delivery, fence, clock_now_ms(), output);
 }
 
 void fence_gone(struct delivery *delivery, struct user *user,
                 const struct session *session, struct output *output)
 {
-    send(delivery, put(delivery, user, session, EVENT_SESSION_FENCE), output);
+    send(delivery, put(delivery, user, session, EVENT_SESSION_FENCE),
+         clock_now_ms(), output);
 }
 
 /* Moving. */
@@ -108,9 +109,9 @@ static void begin_move(struct delivery *delivery, struct user *user,
 
     fence->target = memory_copy_text(node);
     fence->waiter = waiter;
-    send(delivery, fence, output);
     session->is_moving = true;
     session->touched_ms = clock_now_ms();
+    send(delivery, fence, session->touched_ms, output);
     session_set_node(session, node);
     tell_presence(session, output);
 }
@@ -273,7 +274,7 @@ void fence_tick(struct delivery *delivery, uint64_t now_ms,
     while ((fence = TAILQ_FIRST(&delivery->fences)) &&
            now_ms >= fence->asked_ms + ASK_AGAIN_MS) {
         TAILQ_REMOVE(&delivery->fences, fence, link);
-        send(delivery, fence, output);
+        send(delivery, fence, now_ms, output);
     }
 }
 
