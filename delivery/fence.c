@@ -116,31 +116,6 @@ static void begin_move(struct delivery *delivery, struct user *user,
     tell_presence(session, output);
 }
 
-/* Asked for at a third place while it is on its way to the second. */
-static void move_on(struct fence *fence, struct slice node, uint64_t waiter)
-{
-    if (slice_is(node, fence->target)) {
-        fence->waiter = waiter;
-        return;
-    }
-    memory_free(&fence->then);
-    fence->then = memory_copy_text(node);
-    fence->then_waiter = waiter;
-}
-
-void fence_move(struct delivery *delivery, struct user *user,
-                struct session *session, const struct event *resume,
-                struct output *output)
-{
-    struct fence *fence = find_move(user, session->id);
-
-    if (fence)
-        move_on(fence, resume->node, resume->request);
-    else if (!slice_is(resume->node, session->node))
-        begin_move(delivery, user, session, resume->node, resume->request,
-                   output);
-}
-
 static void refuse(uint64_t session, const char *node, uint64_t request,
                    struct output *output)
 {
@@ -153,6 +128,35 @@ static void refuse(uint64_t session, const char *node, uint64_t request,
     event.request = request;
     event.condition = SLICE("item-not-found");
     output_to_inbox(output, slice_of(node), &event);
+}
+
+/* Asked for while it is on its way.  The last wish counts; who had the one
+ * before is told. */
+static void move_on(struct fence *fence, struct slice node, uint64_t waiter,
+                    struct output *output)
+{
+    if (fence->then && !slice_is(node, fence->then))
+        refuse(fence->session, fence->then, fence->then_waiter, output);
+    memory_free(&fence->then);
+    if (slice_is(node, fence->target)) {
+        fence->waiter = waiter;
+        return;
+    }
+    fence->then = memory_copy_text(node);
+    fence->then_waiter = waiter;
+}
+
+void fence_move(struct delivery *delivery, struct user *user,
+                struct session *session, const struct event *resume,
+                struct output *output)
+{
+    struct fence *fence = find_move(user, session->id);
+
+    if (fence)
+        move_on(fence, resume->node, resume->request, output);
+    else if (!slice_is(resume->node, session->node))
+        begin_move(delivery, user, session, resume->node, resume->request,
+                   output);
 }
 
 void fence_refuse(const struct event *resume, struct output *output)
