@@ -152,9 +152,9 @@ void fence_move(struct delivery *delivery, struct user *user,
 {
     struct fence *fence = find_move(user, session->id);
 
-    if (fence)
+    if (fence && resume->request) /* an offer does not turn it aside */
         move_on(fence, resume->node, resume->request, output);
-    else if (!slice_is(resume->node, session->node))
+    else if (!fence && !slice_is(resume->node, session->node))
         begin_move(delivery, user, session, resume->node, resume->request,
                    output);
 }
