@@ -53,11 +53,26 @@ static void bounce(const struct event *event, struct output *output)
     buffer_deinit(&payload);
 }
 
+static bool is_custody(const struct event *event)
+{
+    return slice_is(event->condition, "custody");
+}
+
 /* What is given back, or taken into custody, was sent before the fence. */
 static bool is_after_fence(const struct event *event)
 {
     return !event->is_behind && !slice_is(event->condition, "returned") &&
-           !slice_is(event->condition, "custody");
+           !is_custody(event);
+}
+
+/* Custody needs a row of its own: that of the page which brought the message is
+ * about to be deleted, or has been. */
+static bool is_to_be_stored(struct archive *archive, const struct event *event)
+{
+    if (!is_custody(event))
+        return !store_knows(archive->store, event);
+    store_drop(archive->store, event);
+    return true;
 }
 
 static enum handled on_archive_store(void *state, const struct event *event,
@@ -75,7 +90,7 @@ static enum handled on_archive_store(void *state, const struct event *event,
     }
     if (event->mark)
         store_set_mark(archive->store, event->to, event->mark);
-    if (store_knows(archive->store, event))
+    if (!is_to_be_stored(archive, event))
         return HANDLED;
     if (is_after_fence(event))
         store_unfence(archive->store, event->to);

@@ -170,11 +170,11 @@ bool store_knows(struct store *store, const struct event *event)
 
 static void note(struct store *store, const struct event *event)
 {
-    sqlite3_stmt *seen =
-        with_text(store, SET_SEEN,
-                  "INSERT INTO seen (user, origin, sequence, path, at)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5)",
-                  event->to);
+    sqlite3_stmt *seen = with_text(
+        store, SET_SEEN,
+        "INSERT OR IGNORE INTO seen (user, origin, sequence, path, at)"
+        " VALUES (?1, ?2, ?3, ?4, ?5)",
+        event->to);
 
     sqlite_bind_u64(seen, 2, event->origin);
     sqlite_bind_u64(seen, 3, event->sequence);
