@@ -50,9 +50,8 @@ static const char *const migrations[] = {
     "ALTER TABLE message ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE message SET (origin, sequence) = (SELECT origin, sequence FROM seen"
-    " WHERE seen.message = message.row) WHERE EXISTS"
-    " (SELECT 1 FROM seen WHERE seen.message = message.row);"
+    "UPDATE message SET origin = seen.origin, sequence = seen.sequence"
+    " FROM seen WHERE seen.message = message.row;"
     "CREATE INDEX message_id ON message (origin, sequence);"
     "CREATE INDEX message_behind ON message (user) WHERE behind;"
     "ALTER TABLE seen DROP COLUMN message;",
