@@ -128,12 +128,18 @@ static void give(void *argument, const struct event *event)
     to_client_give(argument, event, NULL);
 }
 
+/* What came early is the last of what its client lacks.  The session may end in
+ * being resumed. */
 static void begin_here(struct session *session, struct arrival *arrival)
 {
+    struct frontend *frontend = session->frontend;
+    uint64_t id = session->id;
+
     log_info("session %s: handed over to here", session->full);
-    resume_settled(session);
     unacked_each(&arrival->early, give, session);
-    if (!session->connection)
+    resume_settled(session);
+    session = session_find(frontend, id);
+    if (session && !session->connection)
         drain_session(session); /* on to the next, if we are stopping */
 }
 
