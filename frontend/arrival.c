@@ -123,9 +123,14 @@ void arrival_report(struct session *session, uint64_t request)
                    session_bare(session), &event);
 }
 
+/* It may have been given out where the session was, or have come twice. */
 static void give(void *argument, const struct event *event)
 {
-    to_client_give(argument, event, NULL);
+    struct session *session = argument;
+
+    if (event->kind == STANZA_PRESENCE ||
+        !seen_is_repeat(&session->seen, event))
+        to_client_give(session, event, NULL);
 }
 
 /* What came early is the last of what its client lacks.  The session may end in
