@@ -47,8 +47,21 @@ void arrival_forget(struct frontend *frontend, uint64_t session)
     struct arrival *arrival =
         map_remove(frontend->arrivals, map_key_u64(&session));
 
-    if (arrival)
-        arrival_free(arrival);
+    if (!arrival)
+        return;
+    unacked_give_back(&arrival->early, frontend);
+    arrival_free(arrival);
+}
+
+void arrival_kicked(struct frontend *frontend, uint64_t session)
+{
+    struct arrival *arrival = find(frontend, session);
+
+    if (!arrival)
+        return;
+    unacked_give_back(&arrival->early, frontend);
+    if (!arrival->unacked.count)
+        arrival_forget(frontend, session);
 }
 
 void arrivals_drop(struct frontend *frontend)

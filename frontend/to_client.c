@@ -133,7 +133,7 @@ static void session_kick(struct frontend *frontend, const struct event *event,
 
     (void)receipt;
     if (!session) {
-        arrival_forget(frontend, event->session);
+        arrival_kicked(frontend, event->session);
         answer_fence(frontend, event, "item-not-found");
         return;
     }
