@@ -128,6 +128,7 @@ static void begin(struct session *session, const struct event *move)
 {
     struct handover *handover = memory_new(sizeof(*handover));
 
+    resume_forget(session); /* who waits for it here does so in vain */
     handover->frontend = session->frontend;
     handover->session = session;
     handover->request = move->request;
