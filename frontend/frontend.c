@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cluster/give_back.h"
 #include "drain.h"
+#include "handover.h"
 #include "inbox.h"
 #include "keys.h"
 #include "sasl.h"
@@ -248,6 +249,7 @@ static void start_tables(struct frontend *frontend)
     TAILQ_INIT(&frontend->dirty);
     TAILQ_INIT(&frontend->doomed);
     LIST_INIT(&frontend->detached);
+    LIST_INIT(&frontend->handovers);
     LIST_INIT(&frontend->marks);
     STAILQ_INIT(&frontend->ended);
     frontend->sessions = map_create();
@@ -306,6 +308,7 @@ void frontend_deinit(struct frontend *frontend)
     loop_timer_destroy(&frontend->end_of_turn);
     inbox_destroy(&frontend->inbox);
     arrivals_drop(frontend);
+    handovers_drop(frontend);
     map_destroy(&frontend->resuming);
     map_destroy(&frontend->sessions);
     map_destroy(&frontend->requests);

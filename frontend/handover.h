@@ -21,6 +21,8 @@ void handover_begin(struct frontend *frontend, const struct event *move,
 void handover_settled(struct session *session);
 /* The session ends here after all. */
 void handover_forget(struct session *session);
+/* At exit: those that are not confirmed. */
+void handovers_drop(struct frontend *frontend);
 /* Asks delivery to have the session moved there. */
 void handover_offer(struct session *session, struct slice node);
 
