@@ -80,13 +80,27 @@ bool arrival_expects(const struct frontend *frontend, uint64_t session)
     return find(frontend, session) || resume_is_awaited(frontend, session);
 }
 
+/* The broker hands it out again: its session is here already. */
+static void came_again(struct session *session, const struct event *event,
+                       struct bus_receipt *receipt)
+{
+    if (!slice_is(event->condition, "custody"))
+        acks_sent_again(session, event, receipt);
+}
+
 /* Of one that comes early nothing must be lost but by our own death, which its
  * session does not survive anyhow: its message is not held. */
 void arrival_stanza(struct frontend *frontend, const struct event *event,
                     struct bus_receipt *receipt)
 {
-    struct arrival *arrival = get(frontend, event->session);
+    struct session *session = session_find(frontend, event->session);
+    struct arrival *arrival;
 
+    if (session) {
+        came_again(session, event, receipt);
+        return;
+    }
+    arrival = get(frontend, event->session);
     if (event->type == EVENT_SESSION_UNACKED)
         unacked_add(&arrival->unacked, event, receipt, true);
     else if (arrival->early.count < EARLY_MAX)
