@@ -2,6 +2,7 @@
 #include "../../../frontend/resume.h"
 
 #include "../../../frontend/acks.h"
+#include "../../../frontend/arrival.h"
 #include "../../../frontend/seen.h"
 #include "base/clock.h"
 #include "fixture.h"
@@ -836,6 +837,45 @@ static void test_arrival_twice(void)
     fixture_close();
 }
 
+/* The broker hands out again what the client has not acknowledged: the new
+ * messages are held in place of the former, and let go like those. */
+static void test_arrival_redelivered(void)
+{
+    struct client client;
+    size_t acked;
+
+    fixture_open(fixture_plain);
+    ask_elsewhere(&client, "7");
+    send_unacked(1, NULL);
+    send_unacked(2, NULL);
+    send_unacked(3, "custody");
+    send_transfer(3);
+    CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m1m2m3"));
+    confirm();
+    ignore_published();
+    fake_bus_reset(inbox_queue_, "connection lost");
+    acked = fake_bus_acked(inbox_queue_);
+    send_unacked(1, NULL);
+    send_unacked(2, NULL);
+    send_unacked(3, "custody");
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1);
+    CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
+    client_send(&client, ANSWER("8"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2);
+    send_unacked(1, NULL); /* once more, too late */
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 3);
+    client_send(&client, ANSWER("10"));
+    EXPECT_LINE("archive archive.drop alice@localhost");
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
 /* In custody: not again, and taken out when the client has it. */
 static void test_arrival_in_custody(void)
 {
@@ -1239,6 +1279,7 @@ static const struct unit_case cases[] = {
     {"arrival", test_arrival},
     {"arrival, repeats", test_arrival_repeats},
     {"arrival, twice", test_arrival_twice},
+    {"arrival, handed out again", test_arrival_redelivered},
     {"arrival in custody", test_arrival_in_custody},
     {"arrival unawaited", test_arrival_unawaited},
     {"kicked on its way", test_kicked_on_its_way},
