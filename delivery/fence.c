@@ -28,7 +28,7 @@ struct fence {
 /* Putting. */
 
 static void put_out(struct delivery *delivery, struct fence *fence,
-                    struct output *output)
+                    uint64_t now_ms, struct output *output)
 {
     struct event event;
 
@@ -39,7 +39,7 @@ static void put_out(struct delivery *delivery, struct fence *fence,
     event.condition = slice_of(fence->condition);
     event.node = slice_of(fence->target);
     output_to_inbox(output, slice_of(fence->node), &event);
-    fence->asked_ms = clock_now_ms();
+    fence->asked_ms = now_ms;
     TAILQ_INSERT_TAIL(&delivery->fences, fence, link);
 }
 
@@ -79,7 +79,7 @@ static void kick(struct delivery *delivery, struct user *user,
     struct fence *fence = put(delivery, user, place, EVENT_SESSION_KICK);
 
     fence->condition = condition;
-    put_out(delivery, fence, output);
+    put_out(delivery, fence, clock_now_ms(), output);
 }
 
 void fence_kick(struct delivery *delivery, struct user *user,
@@ -94,7 +94,7 @@ void fence_gone(struct delivery *delivery, struct user *user,
 {
     put_out(delivery,
             put(delivery, user, place_of(session), EVENT_SESSION_FENCE),
-            output);
+            clock_now_ms(), output);
 }
 
 /* Moving. */
@@ -141,16 +141,33 @@ static void begin_move(struct delivery *delivery, struct user *user,
     fence->target = memory_copy_text(node);
     fence->waiter = waiter;
     announce(fence, output);
-    put_out(delivery, fence, output);
+    put_out(delivery, fence, clock_now_ms(), output);
     session->is_moving = true;
     session->touched_ms = clock_now_ms();
     session_set_node(session, node);
     tell_presence(session, output);
 }
 
-/* Asked for at a third place while it is on its way to the second. */
-static void move_on(struct fence *fence, struct slice node, uint64_t waiter)
+static void refuse(const struct fence *fence, const char *node,
+                   uint64_t request, struct output *output)
 {
+    struct event event;
+
+    event_init(&event, EVENT_SESSION_RESUMED);
+    event.session = fence->session;
+    event.request = request;
+    event.mark = fence->number;
+    event.condition = SLICE("item-not-found");
+    output_to_inbox(output, slice_of(node), &event);
+}
+
+/* Asked for while it is on its way.  The last wish counts; who had the one
+ * before is told. */
+static void move_on(struct fence *fence, struct slice node, uint64_t waiter,
+                    struct output *output)
+{
+    if (fence->then && !slice_is(node, fence->then))
+        refuse(fence, fence->then, fence->then_waiter, output);
     memory_free(&fence->then);
     if (slice_is(node, fence->target)) {
         fence->waiter = waiter;
@@ -166,26 +183,15 @@ void fence_move(struct delivery *delivery, struct user *user,
 {
     struct fence *fence = find_move(user, session->id);
 
-    if (fence)
-        move_on(fence, resume->node, resume->request);
+    if (fence && resume->request) /* an offer does not turn it aside */
+        move_on(fence, resume->node, resume->request, output);
+    else if (fence)
+        return;
     else if (!slice_is(resume->node, session->node))
         begin_move(delivery, user, session, resume->node, resume->request,
                    output);
     else
         fence_refuse(resume, output); /* it would not ask if it had it */
-}
-
-static void refuse(const struct fence *fence, const char *node,
-                   uint64_t request, struct output *output)
-{
-    struct event event;
-
-    event_init(&event, EVENT_SESSION_RESUMED);
-    event.session = fence->session;
-    event.request = request;
-    event.mark = fence->number;
-    event.condition = SLICE("item-not-found");
-    output_to_inbox(output, slice_of(node), &event);
 }
 
 void fence_refuse(const struct event *resume, struct output *output)
@@ -350,7 +356,7 @@ void fence_tick(struct delivery *delivery, uint64_t now_ms,
     while ((fence = TAILQ_FIRST(&delivery->fences)) &&
            now_ms >= fence->asked_ms + ASK_AGAIN_MS) {
         TAILQ_REMOVE(&delivery->fences, fence, link);
-        put_out(delivery, fence, output);
+        put_out(delivery, fence, now_ms, output);
     }
 }
 

@@ -97,7 +97,8 @@ void drain_begin(void *argument)
 static bool is_quiet(struct frontend *frontend, uint64_t now_ms)
 {
     if (frontend->connection_count || map_count(frontend->sessions) ||
-        frontend->handovers || !bus_is_idle(daemon_bus(frontend->daemon)))
+        !LIST_EMPTY(&frontend->handovers) ||
+        !bus_is_idle(daemon_bus(frontend->daemon)))
         frontend->drain_busy_ms = now_ms;
     if (inbox_active_ms(frontend->inbox) > frontend->drain_busy_ms)
         frontend->drain_busy_ms = inbox_active_ms(frontend->inbox);

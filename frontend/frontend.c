@@ -251,6 +251,7 @@ static void start_tables(struct frontend *frontend)
     TAILQ_INIT(&frontend->dirty);
     TAILQ_INIT(&frontend->doomed);
     LIST_INIT(&frontend->detached);
+    LIST_INIT(&frontend->handovers);
     LIST_INIT(&frontend->marks);
     STAILQ_INIT(&frontend->ended);
     frontend->sessions = map_create();
@@ -310,6 +311,7 @@ void frontend_deinit(struct frontend *frontend)
     loop_timer_destroy(&frontend->end_of_turn);
     inbox_destroy(&frontend->inbox);
     arrivals_drop(frontend);
+    handovers_drop(frontend);
     handovers_tick(frontend, UINT64_MAX);
     map_destroy(&frontend->sent_away);
     map_destroy(&frontend->resuming);

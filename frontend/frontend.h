@@ -91,8 +91,8 @@ struct frontend {
     struct map *resuming;  /* session id -> connection that awaits it */
     struct map *arrivals;  /* session id -> struct arrival */
     struct map *sent_away; /* session id -> struct sent_away */
-    unsigned handovers;    /* under way, ... */
-    unsigned handed_over;  /* ... and done */
+    LIST_HEAD(handover_list, handover) handovers; /* under way, ... */
+    unsigned handed_over;                         /* ... and done */
     LIST_HEAD(mark_list, mark) marks;    /* acks.c: awaiting confirms */
     STAILQ_HEAD(acks_queue, acks) ended; /* acks.c: to be given back */
     uint64_t custody_ms;                 /* when all was taken last */

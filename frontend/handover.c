@@ -17,6 +17,7 @@
 enum { SENT_KEPT_MS = 60000 };
 
 struct handover {
+    LIST_ENTRY(handover) all;
     struct frontend *frontend;
     struct session *session; /* NULL: it has ended here */
     char node[NAME_MAX_BYTES];
@@ -85,7 +86,7 @@ static void send_session(struct sending *sending)
 
 static void handover_free(struct handover *handover)
 {
-    handover->frontend->handovers--;
+    LIST_REMOVE(handover, all);
     memory_free(&handover);
 }
 
@@ -199,11 +200,12 @@ static void begin(struct session *session, const struct event *move)
 {
     struct handover *handover = memory_new(sizeof(*handover));
 
+    resume_forget(session); /* who waits for it here does so in vain */
     handover->frontend = session->frontend;
     handover->session = session;
     set_move(handover, move);
     session->handover = handover;
-    session->frontend->handovers++;
+    LIST_INSERT_HEAD(&session->frontend->handovers, handover, all);
     if (session->connection)
         stream_part(session->connection, STREAM_ERROR_CONFLICT,
                     "resumed on another frontend");
@@ -253,6 +255,15 @@ void handover_forget(struct session *session)
     session->handover = NULL;
     handover->session = NULL;
     if (!handover->is_sent)
+        handover_free(handover);
+}
+
+/* Their receipts go with the bus, which does not call them. */
+void handovers_drop(struct frontend *frontend)
+{
+    struct handover *handover;
+
+    while ((handover = LIST_FIRST(&frontend->handovers)))
         handover_free(handover);
 }
 

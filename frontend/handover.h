@@ -28,6 +28,8 @@ void handovers_tick(struct frontend *frontend, uint64_t now_ms);
 void handover_settled(struct session *session);
 /* The session ends here after all. */
 void handover_forget(struct session *session);
+/* At exit: those that are not confirmed. */
+void handovers_drop(struct frontend *frontend);
 /* Asks delivery to have the session moved there. */
 void handover_offer(struct session *session, struct slice node);
 

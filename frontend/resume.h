@@ -27,7 +27,7 @@ void resume_cancel(struct connection *connection);
 
 /* All that the session has received is confirmed: it may change hands. */
 void resume_settled(struct session *session);
-/* It is over: nobody need wait for it. */
+/* It is over here: nobody need wait for it. */
 void resume_forget(struct session *session);
 /* Somebody here waits for that session. */
 bool resume_is_awaited(const struct frontend *frontend, uint64_t session);

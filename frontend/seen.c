@@ -172,15 +172,33 @@ static bool read_number(struct slice *bytes, uint64_t *number_out)
     return true;
 }
 
+/* The one used next after that turn; turns begin at 1. */
+static const struct seen_path *path_after(const struct seen *seen,
+                                          uint32_t turn)
+{
+    const struct seen_path *next = NULL;
+
+    for (uint32_t i = 0; i < seen->path_count; i++) {
+        const struct seen_path *path = &seen->paths[i];
+
+        if (path->used > turn && (!next || path->used < next->used))
+            next = path;
+    }
+    return next;
+}
+
 void seen_write(const struct seen *seen, struct buffer *out)
 {
+    const struct seen_path *path;
+
     if (!seen)
         return;
     write_number(out, seen->path_count);
-    for (uint32_t i = 0; i < seen->path_count; i++) {
-        write_number(out, seen->paths[i].origin);
-        write_number(out, seen->paths[i].path);
-        write_number(out, seen->paths[i].sequence);
+    for (path = path_after(seen, 0); path;
+         path = path_after(seen, path->used)) {
+        write_number(out, path->origin);
+        write_number(out, path->path);
+        write_number(out, path->sequence);
     }
     for (uint32_t i = ids_kept(seen); i > 0; i--)
         write_number(out, seen->ids[(seen->id_count - i) % seen->id_room]);

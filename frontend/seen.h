@@ -26,7 +26,8 @@ bool seen_is_repeat(struct seen **seen, const struct event *event);
 void seen_destroy(struct seen **seen);
 
 /* When the session moves to another frontend: 64-bit numbers, little-endian:
- * how many paths, (origin, path, sequence) each, then the ids. */
+ * how many paths, (origin, path, sequence) each, then the ids; both begin with
+ * what was used longest ago. */
 void seen_write(const struct seen *seen, struct buffer *out);
 /* NULL when there are none, or these are no such bytes. */
 struct seen *seen_read(struct slice bytes);

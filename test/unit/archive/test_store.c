@@ -179,6 +179,84 @@ static void test_known_events(void)
     close_store();
 }
 
+/* One that is still there is known whatever way it comes; one that was
+ * delivered only if it comes the same way: given back, it is a new one. */
+static void test_known_ways(void)
+{
+    struct event event;
+    struct event other;
+
+    open_store();
+    event = put(BOB, "1");
+    other = event;
+    other.path = event.path + 1;
+    CU_ASSERT_TRUE(store_knows(store, &other));
+    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1);
+    CU_ASSERT_TRUE(store_knows(store, &event));
+    CU_ASSERT_FALSE(store_knows(store, &other));
+    store_put(store, &other);
+    CU_ASSERT_TRUE(store_knows(store, &other));
+    check_page(BOB, 2, false, "1,");
+    close_store();
+}
+
+static void test_drop(void)
+{
+    struct event event;
+    struct event other;
+
+    open_store();
+    event = put(BOB, "1");
+    put(BOB, "2");
+    other = event;
+    other.sequence += 100;
+    store_drop(store, &other);
+    other = event;
+    other.origin++;
+    store_drop(store, &other);
+    other = event;
+    other.to = SLICE(EVE);
+    store_drop(store, &other);
+    check_page(BOB, 9, false, "1,2,");
+    other = event;
+    other.path++; /* the id counts, not the way */
+    store_drop(store, &other);
+    check_page(BOB, 9, false, "2,");
+    CU_ASSERT_TRUE(store_knows(store, &event));
+    CU_ASSERT_FALSE(store_knows(store, &other));
+    store_drop(store, &event);
+    reopen();
+    check_page(BOB, 9, false, "2,");
+    close_store();
+}
+
+/* What was behind comes after all that is there; rows are new. */
+static void test_unfence(void)
+{
+    struct event behind = fixture_message(BOB, "b");
+    struct event of_eve = fixture_message(EVE, "e");
+    uint64_t row;
+
+    open_store();
+    behind.is_behind = of_eve.is_behind = true;
+    store_unfence(store, SLICE(BOB)); /* nothing to do */
+    store_put(store, &behind);
+    store_put(store, &of_eve);
+    put(BOB, "1");
+    row = check_page(BOB, 9, false, "b,1,");
+    store_unfence(store, SLICE(BOB));
+    CU_ASSERT_TRUE(check_page(BOB, 9, false, "1,b,") > row);
+    store_unfence(store, SLICE(BOB));
+    store_delete_until(store, SLICE(BOB), 1, row);
+    check_page(BOB, 9, false, "b,");
+    CU_ASSERT_TRUE(store_knows(store, &behind));
+    put(EVE, "2");
+    check_page(EVE, 9, false, "e,2,");
+    store_unfence(store, SLICE(EVE));
+    check_page(EVE, 9, false, "2,e,");
+    close_store();
+}
+
 static void test_big_identities(void)
 {
     struct event event = fixture_message(BOB, "1");
@@ -327,6 +405,9 @@ int main(void)
         {"rows are not used again", test_rows_are_not_used_again},
         {"events are kept whole", test_events_are_kept_whole},
         {"known events", test_known_events},
+        {"known ways", test_known_ways},
+        {"drop", test_drop},
+        {"unfence", test_unfence},
         {"big identities", test_big_identities},
         {"old events are purged", test_old_events_are_purged},
         {"a deleted account", test_deleted_account},

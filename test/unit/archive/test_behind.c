@@ -1,0 +1,289 @@
+/* Order around a fence: what is given back, then what waited behind it. */
+#include "fixture.h"
+
+#define EVE "eve@x"
+#define REPLAY(payload)                                                        \
+    "inbox:f1 stanza.deliver #7 message/chat " BOB " <" AMY " {" payload "}"
+#define REPLAYED "delivery archive.replayed #7 " BOB
+
+/* How a message comes to the archive. */
+enum way { PLAIN, BEHIND, RETURNED, CUSTODY };
+
+static struct event message(enum way way, const char *to, const char *payload)
+{
+    struct event event = fixture_message(to, payload);
+
+    event.is_behind = way == BEHIND;
+    if (way == RETURNED)
+        event.condition = SLICE("returned");
+    if (way != CUSTODY)
+        return event;
+    event.condition = SLICE("custody");
+    event.session = 7;
+    event.path = 1244; /* it has been delivered */
+    return event;
+}
+
+static void store_message(enum way way, const char *payload)
+{
+    struct event event = message(way, BOB, payload);
+
+    fixture_send(&event);
+}
+
+/* Everything up to row `until` has arrived; returns the last row of the next
+ * page. */
+static uint64_t replay(const char *user, uint64_t until)
+{
+    struct event event = fixture_event(EVENT_ARCHIVE_REPLAY);
+    struct buffer body = BUFFER_EMPTY;
+    struct event answer;
+
+    event.to = slice_of(user);
+    event.session = 7;
+    event.node = SLICE("f1");
+    event.count = until;
+    fixture_send(&event);
+    CU_ASSERT_TRUE_FATAL(
+        outputs_event(&output, output.count - 1, &body, &answer));
+    buffer_deinit(&body);
+    return answer.count;
+}
+
+/* All of bob's messages, a page at a time. */
+static void check_order(const char *expected)
+{
+    struct buffer order = BUFFER_EMPTY;
+    struct buffer body = BUFFER_EMPTY;
+    struct event event;
+    uint64_t row = 0;
+
+    do {
+        output_clear(&output);
+        row = replay(BOB, row);
+        for (size_t i = 0; i + 1 < output.count; i++) {
+            CU_ASSERT_TRUE_FATAL(outputs_event(&output, i, &body, &event));
+            CU_ASSERT_FALSE(event.is_behind);
+            CU_ASSERT_FALSE(slice_is_set(event.condition));
+            buffer_append(&order, event.payload);
+            buffer_append_byte(&order, ' ');
+        }
+    } while (row);
+    output_clear(&output);
+    if (!slice_is(buffer_slice(&order), expected))
+        printf("\n    expected: %s\n    actual:   %s\n", expected, order.data);
+    ASSERT_SLICE(buffer_slice(&order), expected);
+    buffer_deinit(&order);
+    buffer_deinit(&body);
+}
+
+/* Does a message that came that way end the fence? */
+static void test_what_ends_it(void)
+{
+    static const struct {
+        enum way way;
+        const char *order;
+    } rows[] = {
+        {PLAIN, "old b1 b2 new last "},
+        {BEHIND, "old last b1 b2 new "},
+        {RETURNED, "old new last b1 b2 "},
+        {CUSTODY, "old new last b1 b2 "},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fixture_open();
+        store_message(PLAIN, "old");
+        store_message(BEHIND, "b1");
+        store_message(BEHIND, "b2");
+        store_message(rows[i].way, "new");
+        store_message(RETURNED, "last");
+        EXPECT_NOTHING(&output);
+        check_order(rows[i].order);
+        fixture_close();
+    }
+}
+
+static void test_replay_ends_it(void)
+{
+    fixture_open();
+    store_message(BEHIND, "b1");
+    store_message(RETURNED, "r1");
+    replay(BOB, 0);
+    EXPECT(&output, REPLAY("r1"), REPLAY("b1"), REPLAYED);
+    store_message(RETURNED, "r2"); /* late: not before what is under way */
+    check_order("r1 b1 r2 ");
+    fixture_close();
+}
+
+/* Only what is new says that the fence is over. */
+static void test_repeat(void)
+{
+    struct event old = message(PLAIN, BOB, "old");
+
+    fixture_open();
+    fixture_send(&old);
+    store_message(BEHIND, "b1");
+    fixture_send(&old);
+    store_message(RETURNED, "r1");
+    check_order("old r1 b1 ");
+    fixture_close();
+}
+
+static void test_two_fences(void)
+{
+    fixture_open();
+    store_message(BEHIND, "b1");
+    store_message(PLAIN, "p1");
+    store_message(BEHIND, "b2");
+    store_message(RETURNED, "r2");
+    check_order("b1 p1 r2 b2 ");
+    fixture_close();
+}
+
+static void test_other_users(void)
+{
+    struct event event = message(BEHIND, EVE, "e1");
+
+    fixture_open();
+    fixture_begin();
+    store_add_account(archive.store, SLICE(EVE));
+    fixture_commit();
+    store_message(BEHIND, "b1");
+    fixture_send(&event);
+    event = message(RETURNED, EVE, "e2");
+    fixture_send(&event);
+    event = message(PLAIN, EVE, "e3");
+    fixture_send(&event);
+    store_message(RETURNED, "r1");
+    check_order("r1 b1 ");
+    replay(EVE, 0);
+    EXPECT(&output,
+           "inbox:f1 stanza.deliver #7 message/chat " EVE " <" AMY " {e2}",
+           "inbox:f1 stanza.deliver #7 message/chat " EVE " <" AMY " {e1}",
+           "inbox:f1 stanza.deliver #7 message/chat " EVE " <" AMY " {e3}",
+           "delivery archive.replayed #7 " EVE);
+    fixture_close();
+}
+
+/* It is the same message: known, dropped and counted as before. */
+static void test_identity(void)
+{
+    struct event behind = message(BEHIND, BOB, "b1");
+    struct event drop = behind;
+
+    fixture_open();
+    fixture_send(&behind);
+    store_message(PLAIN, "p1");
+    fixture_send(&behind);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 2);
+    behind.path++; /* another way */
+    fixture_send(&behind);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 2);
+    drop.type = EVENT_ARCHIVE_DROP;
+    fixture_send(&drop);
+    check_order("p1 ");
+    fixture_close();
+}
+
+/* The fence and who waits behind it are not forgotten by the next owner. */
+static void test_reopened(void)
+{
+    fixture_open();
+    store_message(BEHIND, "b1");
+    fixture_reopen();
+    store_message(RETURNED, "r1");
+    check_order("r1 b1 ");
+    fixture_close();
+}
+
+/* Dropping and custody. */
+
+static void test_drop(void)
+{
+    struct event custody = message(CUSTODY, BOB, "c1");
+    struct event drop = custody;
+
+    drop.type = EVENT_ARCHIVE_DROP;
+    fixture_open();
+    fixture_send(&custody);
+    store_message(PLAIN, "p1");
+    fixture_send(&drop);
+    fixture_send(&drop);
+    EXPECT_NOTHING(&output);
+    check_order("p1 ");
+    fixture_close();
+}
+
+static void test_custody_repeated(void)
+{
+    struct event custody = message(CUSTODY, BOB, "c1");
+
+    fixture_open();
+    fixture_send(&custody);
+    fixture_send(&custody);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 1);
+    check_order("c1 ");
+    fixture_close();
+}
+
+/* The limit is for those who are away: its session is there. */
+static void test_custody_over_limit(void)
+{
+    fixture_open();
+    for (size_t i = 0; i < MAX_OFFLINE; i++)
+        store_message(PLAIN, "p");
+    store_message(CUSTODY, "c");
+    EXPECT_NOTHING(&output);
+    check_order("p p p p p c ");
+    fixture_close();
+}
+
+/* Replayed, taken into custody, and only then is its page known to have
+ * arrived: deleting the page must not take it along. */
+static void test_custody_of_a_page_under_way(void)
+{
+    struct event stored = message(PLAIN, BOB, "1");
+    struct event custody = stored;
+    uint64_t row;
+
+    custody.condition = SLICE("custody");
+    custody.session = 7;
+    custody.path = 1244;
+    fixture_open();
+    fixture_send(&stored);
+    row = replay(BOB, 0);
+    EXPECT(&output, REPLAY("1"), REPLAYED);
+    fixture_send(&custody);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 1);
+    row = replay(BOB, row);
+    EXPECT(&output, REPLAY("1"), REPLAYED);
+    /* So it came again, and custody was over: the same once more. */
+    fixture_send(&custody);
+    row = replay(BOB, row);
+    EXPECT(&output, REPLAY("1"), REPLAYED);
+    /* This time the page was deleted first. */
+    replay(BOB, row);
+    EXPECT(&output, REPLAYED);
+    fixture_send(&custody);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 1);
+    fixture_close();
+}
+
+int main(void)
+{
+    static const struct unit_case cases[] = {
+        {"what ends the fence", test_what_ends_it},
+        {"a replay ends it", test_replay_ends_it},
+        {"a repeat does not", test_repeat},
+        {"two fences", test_two_fences},
+        {"other users", test_other_users},
+        {"identity", test_identity},
+        {"reopened", test_reopened},
+        {"drop", test_drop},
+        {"custody repeated", test_custody_repeated},
+        {"custody over the limit", test_custody_over_limit},
+        {"custody of a page under way", test_custody_of_a_page_under_way},
+    };
+
+    return unit_run("archive behind", cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,211 @@
+/* A store of an earlier version, with messages in it. */
+#include "base/sqlite.h"
+#include "fixture.h"
+
+#define EVE "eve@x"
+
+/* Version 1 as it was; never to be changed. */
+static const char version_1[] = SQLITE_OWNERSHIP_SCHEMA
+    "CREATE TABLE account (user TEXT PRIMARY KEY, mark INTEGER NOT NULL"
+    " DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE message (row INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " user TEXT NOT NULL, event BLOB NOT NULL);"
+    "CREATE INDEX message_user ON message (user, row);"
+    "CREATE TABLE seen (row INTEGER PRIMARY KEY, origin INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, user TEXT NOT NULL, at INTEGER NOT NULL,"
+    " path INTEGER NOT NULL, message INTEGER NOT NULL,"
+    " UNIQUE (origin, sequence, user, path));"
+    "CREATE TABLE inbox (node TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "PRAGMA user_version = 1;"
+    "INSERT INTO account VALUES ('" BOB "', 41);"
+    "INSERT INTO inbox VALUES ('f1');"
+    "UPDATE ownership SET epoch = 4;";
+
+static sqlite3 *file;
+
+static void open_file(void)
+{
+    char path[FOLDER_PATH_BYTES];
+
+    folder_path(&fixture_folder, "", "archive.03.db", path);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
+}
+
+static void execute(const char *sql)
+{
+    char *error = NULL;
+
+    if (sqlite3_exec(file, sql, NULL, NULL, &error) != SQLITE_OK)
+        printf("\n    %s: %s\n", sql, error);
+    CU_ASSERT_PTR_NULL(error);
+    sqlite3_free(error);
+}
+
+static sqlite3_int64 ask(const char *sql)
+{
+    sqlite3_stmt *statement;
+    sqlite3_int64 number = -1;
+
+    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(file, sql, -1, &statement, NULL),
+                          SQLITE_OK);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
+/* As version 1 stored it.  `is_seen`: not purged yet. */
+static void put_old(const struct event *event, bool is_seen)
+{
+    sqlite3_stmt *statement;
+    struct buffer encoded = BUFFER_EMPTY;
+    char sql[256];
+
+    event_encode(&encoded, event);
+    CU_ASSERT_EQUAL_FATAL(
+        sqlite3_prepare_v2(file,
+                           "INSERT INTO message (user, event) VALUES (?1, ?2)",
+                           -1, &statement, NULL),
+        SQLITE_OK);
+    sqlite3_bind_text(statement, 1, event->to.data, (int)event->to.size,
+                      SQLITE_STATIC);
+    sqlite3_bind_blob(statement, 2, encoded.data, (int)encoded.size,
+                      SQLITE_STATIC);
+    CU_ASSERT_EQUAL(sqlite3_step(statement), SQLITE_DONE);
+    sqlite3_finalize(statement);
+    buffer_deinit(&encoded);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO seen (origin, sequence, user, at, path, message)"
+             " VALUES (%ld, %ld, '%.*s', unixepoch(), %ld, %ld)",
+             (long)event->origin, (long)event->sequence,
+             SLICE_FORMAT(event->to), (long)event->path,
+             (long)sqlite3_last_insert_rowid(file));
+    if (is_seen)
+        execute(sql);
+}
+
+static void take_payload(void *argument, uint64_t row, struct slice raw)
+{
+    struct event event;
+    const char *error;
+
+    (void)row;
+    CU_ASSERT_TRUE_FATAL(event_decode(raw, &event, &error));
+    buffer_append(argument, event.payload);
+    buffer_append_byte(argument, ' ');
+}
+
+static void check_messages(const char *expected)
+{
+    struct buffer payloads = BUFFER_EMPTY;
+
+    store_each(archive.store, SLICE(BOB), 1, 100, take_payload, &payloads);
+    ASSERT_SLICE(buffer_slice(&payloads), expected);
+    buffer_deinit(&payloads);
+}
+
+static struct event first, second, third, delivered, of_eve;
+
+/* Opened by today's version, in a transaction. */
+static void open_migrated(void)
+{
+    fixture_open();
+    store_close(&archive.store);
+    open_file();
+    execute("DROP TABLE account; DROP TABLE message; DROP TABLE seen;"
+            "DROP TABLE inbox; DROP TABLE ownership;");
+    execute(version_1);
+    first = fixture_message(BOB, "1");
+    first.origin = UINT64_MAX - 7; /* as a boot id may be */
+    first.path = 7;
+    second = fixture_message(BOB, "2");
+    third = fixture_message(BOB, "3");
+    delivered = fixture_message(BOB, "delivered");
+    of_eve = first;
+    of_eve.to = SLICE(EVE);
+    put_old(&first, true);
+    put_old(&delivered, true);
+    put_old(&second, false);
+    put_old(&of_eve, true);
+    put_old(&third, true);
+    execute("DELETE FROM message WHERE row = 2");
+    fixture_reopen();
+    fixture_begin();
+}
+
+static void close_migrated(void)
+{
+    fixture_commit();
+    sqlite3_close(file);
+    fixture_close();
+}
+
+static void test_kept(void)
+{
+    open_migrated();
+    check_messages("1 2 3 ");
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(EVE)), 1);
+    CU_ASSERT_TRUE(store_has_account(archive.store, SLICE(BOB)));
+    CU_ASSERT_EQUAL(store_mark(archive.store, SLICE(BOB)), 41);
+    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM inbox WHERE node = 'f1'"), 1);
+    CU_ASSERT_EQUAL(ask("SELECT epoch FROM ownership"), 4);
+    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), 2);
+    close_migrated();
+}
+
+/* What was stored is known by its id, and what was delivered by its way. */
+static void test_known(void)
+{
+    open_migrated();
+    CU_ASSERT_TRUE(store_knows(archive.store, &first));
+    CU_ASSERT_TRUE(store_knows(archive.store, &third));
+    CU_ASSERT_TRUE(store_knows(archive.store, &delivered));
+    first.path++;
+    delivered.path++;
+    CU_ASSERT_TRUE(store_knows(archive.store, &first));
+    CU_ASSERT_FALSE(store_knows(archive.store, &delivered));
+    CU_ASSERT_FALSE(store_knows(archive.store, &second)); /* purged then */
+    close_migrated();
+}
+
+static void test_dropped(void)
+{
+    open_migrated();
+    store_drop(archive.store, &first);
+    store_drop(archive.store, &delivered);
+    store_drop(archive.store, &second); /* its id is not known: it stays */
+    check_messages("2 3 ");
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(EVE)), 1);
+    close_migrated();
+}
+
+/* Nothing of it was behind a fence, and new rows come after the old ones. */
+static void test_goes_on(void)
+{
+    struct event behind;
+    struct event next;
+
+    open_migrated();
+    behind = fixture_message(BOB, "b");
+    behind.is_behind = true;
+    next = fixture_message(BOB, "n");
+    store_put(archive.store, &behind);
+    store_put(archive.store, &next);
+    store_unfence(archive.store, SLICE(BOB));
+    check_messages("1 2 3 n b ");
+    store_delete_until(archive.store, SLICE(BOB), 1, 5);
+    check_messages("n b ");
+    close_migrated();
+}
+
+int main(void)
+{
+    static const struct unit_case cases[] = {
+        {"what was stored is kept", test_kept},
+        {"what was known is known", test_known},
+        {"dropped by id", test_dropped},
+        {"it goes on", test_goes_on},
+    };
+
+    return unit_run("archive migration", cases, ARRAY_SIZE(cases));
+}

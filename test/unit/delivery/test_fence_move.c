@@ -1,0 +1,266 @@
+/* A session moves. */
+#include "fences.h"
+
+static void test_move(void)
+{
+    struct buffer body = BUFFER_EMPTY;
+    struct event event;
+
+    fixture_open();
+    fixture_add(1, "a", true, 0);
+    send_resume(1, "f2", 5);
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &event));
+    ASSERT_SLICE(event.node, "f2");
+    CU_ASSERT_NOT_EQUAL(event.request, 0);
+    CU_ASSERT_NOT_EQUAL(event.request, 5); /* that is the asker's */
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 1, &body, &event));
+    ASSERT_SLICE(event.node, "f2");
+    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    buffer_deinit(&body);
+    fixture_close();
+}
+
+static void test_unknown_session(void)
+{
+    struct buffer body = BUFFER_EMPTY;
+    struct event event;
+
+    fixture_open();
+    send_resume(1, "f2", 5);
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &event));
+    CU_ASSERT_EQUAL(event.request, 5);
+    EXPECT_NOTED(REFUSED("f2"));
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_add(3, "c", true, 0);
+    send_resume(1, "f2", 6);
+    EXPECT_NOTED(REFUSED("f2"));
+    CU_ASSERT_EQUAL(last.refused, 6);
+    buffer_deinit(&body);
+    fixture_close();
+}
+
+/* Nothing that is asked for twice is done twice. */
+static void test_repeats(void)
+{
+    uint64_t fence;
+
+    open_moving();
+    fence = last.fence;
+    send_resume(1, "f2", 5);
+    EXPECT_NOTHING(&output);
+    send_fenced(fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_resume(1, "f2", 5); /* it is there */
+    EXPECT_NOTHING(&output);
+    send_fenced(fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_message(BOB);
+    EXPECT_NOTED(LIVE("f2", "1", BOB));
+    fixture_close();
+}
+
+/* Who asked last at the same place is told. */
+static void test_asked_again(void)
+{
+    open_moving();
+    send_resume(1, "f2", 6);
+    EXPECT_NOTHING(&output);
+    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    EXPECT_NOTED(REFUSED("f2"), GONE("1", "a"));
+    CU_ASSERT_EQUAL(last.refused, 6);
+    fixture_close();
+}
+
+/* On to a third place, when it has come to the second. */
+static void test_third_place(void)
+{
+    open_moving();
+    send_resume(1, "f3", 6);
+    EXPECT_NOTHING(&output);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"), MOVE_FROM("f2"), MOVED("1", "a"));
+    CU_ASSERT_STRING_EQUAL(last.target, "f3");
+    send_message(BOB);
+    EXPECT_NOTED(STORE(" #1"));
+    CU_ASSERT_TRUE(last.is_behind);
+    send_fenced(last.fence, 1, BOB "/a", "f3", "moved");
+    EXPECT_NOTED(MOVED("1", "a"), REPLAY("1", "a"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
+    fixture_close();
+}
+
+static void test_third_place_fails(void)
+{
+    open_moving();
+    send_resume(1, "f3", 6);
+    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    EXPECT_NOTED(REFUSED("f2"), REFUSED("f3"), GONE("1", "a"));
+    CU_ASSERT_EQUAL(last.refused, 6);
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+/* The last wish counts; who had the one before is told. */
+static void test_minds_change(void)
+{
+    open_moving();
+    send_resume(1, "f3", 6);
+    EXPECT_NOTHING(&output);
+    send_resume(1, "f4", 7);
+    EXPECT_NOTED(REFUSED("f3"));
+    send_resume(1, "f2", 8);
+    EXPECT_NOTED(REFUSED("f4"));
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_message(BOB);
+    EXPECT_NOTED(LIVE("f2", "1", BOB));
+    fixture_close();
+}
+
+/* A frontend that stops offers its sessions: one that a client has asked for
+ * goes to the client. */
+static void test_offers(void)
+{
+    open_moving();
+    send_resume(1, "f3", 0);
+    EXPECT_NOTHING(&output);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    send_resume(1, "f3", 0);
+    EXPECT_NOTED(MOVE_FROM("f2"), MOVED("1", "a"));
+    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    EXPECT_NOTED(GONE("1", "a")); /* nobody waits */
+    fixture_close();
+}
+
+static void test_not_found(void)
+{
+    open_moving();
+    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    EXPECT_NOTED(REFUSED("f2"), GONE("1", "a"));
+    CU_ASSERT_EQUAL(last.refused, 5);
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+/* Nobody has seen it: nobody is told. */
+static void test_not_found_unavailable(void)
+{
+    fixture_open();
+    fixture_add(1, "a", false, 0);
+    send_resume(1, "f2", 5);
+    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    EXPECT_NOTED(REFUSED("f2"));
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+/* Messages. */
+
+static void test_live_at_once(void)
+{
+    open_moving();
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_message(BOB);
+    send_message(BOB "/a");
+    EXPECT_NOTED(LIVE("f2", "1", BOB), LIVE("f2", "1", BOB "/a"));
+    fixture_close();
+}
+
+/* What is given back comes before what comes now. */
+static void test_behind(void)
+{
+    static const struct {
+        void (*send)(const char *to);
+        const char *to;
+        bool is_behind;
+    } rows[] = {
+        {send_message, BOB, true},          {send_message, BOB "/a", true},
+        {send_message, BOB "/other", true}, {send_returned, BOB, false},
+        {send_returned, BOB "/a", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        open_moving();
+        rows[i].send(rows[i].to);
+        if (rows[i].is_behind)
+            EXPECT_NOTED(STORE(" #1"));
+        else
+            EXPECT_NOTED(STORE_RETURNED(" #1"));
+        CU_ASSERT_EQUAL(last.is_behind, rows[i].is_behind);
+        CU_ASSERT_TRUE(fixture_has(1)); /* it is on its way */
+        send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+        EXPECT_NOTED(MOVED("1", "a"), REPLAY("1", "a"));
+        send_message(BOB); /* the fence is back, the replay is not over */
+        EXPECT_NOTED(STORE(" #1"));
+        CU_ASSERT_FALSE(last.is_behind);
+        fixture_close();
+    }
+}
+
+/* What has no place in the archive waits for nothing. */
+static void test_headline(void)
+{
+    struct event event = fixture_message("headline", BOB);
+
+    open_moving();
+    fixture_send(&event);
+    EXPECT_NOTED("inbox:f2 stanza.deliver #1 message/headline " BOB " <" AMY
+                 "/pc {<body>hi</body>}");
+    fixture_close();
+}
+
+/* A replay under way begins again when the fence is back. */
+static void test_replay_interrupted(void)
+{
+    struct event answer = fixture_event(EVENT_ARCHIVE_REPLAYED);
+    uint64_t request;
+
+    fixture_open();
+    fixture_add(1, "a", false, 0);
+    send_presence(1, BOB "/a");
+    request = delivery->request;
+    output_clear(&output);
+    send_resume(1, "f2", 5);
+    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    answer.to = SLICE(BOB);
+    answer.session = 1;
+    answer.node = SLICE("f1");
+    answer.request = request;
+    answer.count = 7;
+    fixture_send(&answer);
+    EXPECT_NOTHING(&output);
+    replay_tick(delivery, UINT64_MAX, &output);
+    EXPECT_NOTHING(&output);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"), REPLAY("1", "a"));
+    fixture_close();
+}
+
+int main(void)
+{
+    static const struct unit_case cases[] = {
+        {"a session moves", test_move},
+        {"an unknown session", test_unknown_session},
+        {"repeats", test_repeats},
+        {"asked again", test_asked_again},
+        {"a third place", test_third_place},
+        {"a third place fails", test_third_place_fails},
+        {"the last wish counts", test_minds_change},
+        {"offers", test_offers},
+        {"not found", test_not_found},
+        {"not found, unavailable", test_not_found_unavailable},
+        {"live at once", test_live_at_once},
+        {"messages behind the fence", test_behind},
+        {"a headline", test_headline},
+        {"a replay is interrupted", test_replay_interrupted},
+    };
+
+    return unit_run("delivery fence, moving", cases, ARRAY_SIZE(cases));
+}

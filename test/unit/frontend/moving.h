@@ -1,0 +1,211 @@
+/* Clients that go away and come back, and orders of delivery's. */
+#ifndef UNIT_FRONTEND_MOVING_H
+#define UNIT_FRONTEND_MOVING_H
+
+#include "../../../frontend/resume.h"
+
+#include "../../../frontend/acks.h"
+#include "base/clock.h"
+#include "fixture.h"
+
+#define SM(name) "<" name " xmlns='" NS_SM "'/>"
+#define ANSWER(h) "<a xmlns='" NS_SM "' h='" h "'/>"
+#define ENABLE(resume) "<enable xmlns='" NS_SM "' resume='" resume "'/>"
+#define FAILED(condition)                                                      \
+    "<failed xmlns='" NS_SM "'><" condition " xmlns='" NS_STANZA_ERRORS        \
+    "'/></failed>"
+#define STREAM_ERROR(condition)                                                \
+    "<stream:error><" condition " xmlns='" NS_STREAM_ERRORS                    \
+    "'/></stream:error></stream:stream>"
+#define DESK "alice@localhost/desk"
+#define PC "bob@localhost/pc"
+#define OTHER_NODE "frontend.2-beef"
+/* The body of message n is "mn". */
+#define GIVEN_BACK(body)                                                       \
+    "delivery stanza.route message alice@localhost <" PC                       \
+    " !returned durable {<body>" body "</body>}"
+#define CUSTODY(body)                                                          \
+    "archive archive.store message alice@localhost <" PC                       \
+    " !custody durable {<body>" body "</body>}"
+#define UNACKED(body)                                                          \
+    "frontend session.unacked message alice@localhost <" PC                    \
+    " durable {<body>" body "</body>}"
+
+enum { ELSEWHERE = 4242, FENCE = 31 };
+
+/* Going away and coming back. */
+
+static char token[TOKEN_BYTES];
+
+static inline void confirm(void)
+{
+    fake_bus_confirm(bus);
+    pump();
+}
+
+static inline void note_token(const char *user, uint64_t id)
+{
+    token_write(daemon_common(frontend->daemon)->broker_password,
+                slice_of(user), id, token);
+}
+
+/* Bound as alice/desk and resumable. */
+static inline void client_enable(struct client *client)
+{
+    client_login(client, "desk");
+    client_send(client, ENABLE("true"));
+    EXPECT_TEXT(client, "<enabled ");
+    EXPECT_TEXT(client, "/>");
+    resume_token(client_session(client), token);
+    confirm();
+}
+
+/* Its connection is gone; the session may live on. */
+static inline void client_break(struct client *client)
+{
+    client_close(client);
+}
+
+/* A new connection of alice, up to where <resume/> may be sent. */
+static inline void client_return(struct client *client)
+{
+    ignore_published();
+    client_open(client);
+    client_authenticate(client);
+    client_send(client, HEADER);
+    EXPECT_TEXT(client, "</stream:features>");
+    ignore_published();
+}
+
+static inline void client_resume(struct client *client, const char *handled)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text),
+             "<resume xmlns='" NS_SM "' previd='%s' h='%s'/>", token, handled);
+    client_send(client, text);
+}
+
+/* Exactly "<resumed/>" with that h, and then these bodies. */
+static inline bool client_is_resumed(struct client *client, const char *handled,
+                                     const char *bodies)
+{
+    char text[512];
+    char body[64];
+    bool is_right;
+
+    snprintf(text, sizeof(text),
+             "<resumed xmlns='" NS_SM "' previd='%s' h='%s'/>", token, handled);
+    is_right = client_gets(client, text);
+    for (; *bodies; bodies += 2) {
+        snprintf(body, sizeof(body), "<body>%.2s</body>", bodies);
+        is_right &= client_gets(client, body);
+        is_right &= client_gets(client, "</message>");
+    }
+    return is_right;
+}
+
+static inline void client_bind_instead(struct client *client)
+{
+    client_send(client, "<iq type='set' id='b'><bind xmlns='" NS_BIND
+                        "'><resource>other</resource></bind></iq>");
+    answer_bind(client, NULL);
+    EXPECT_TEXT(client, "<jid>alice@localhost/other</jid>");
+}
+
+static inline struct event message(enum event_type type, uint64_t session,
+                                   unsigned n)
+{
+    static char bodies[8][32];
+    struct event event;
+
+    snprintf(bodies[n % 8], sizeof(bodies[0]), "<body>m%u</body>", n);
+    event_init(&event, type);
+    event.origin = 77;
+    event.sequence = n;
+    event.path = 3;
+    event.session = session;
+    event.kind = STANZA_MESSAGE;
+    event.to = SLICE("alice@localhost");
+    event.from = SLICE(PC);
+    event.payload = slice_of(bodies[n % 8]);
+    event.is_durable = true;
+    return event;
+}
+
+static inline void deliver(uint64_t session, unsigned n)
+{
+    struct event event = message(EVENT_STANZA_DELIVER, session, n);
+
+    send_event(inbox_queue_, &event);
+}
+
+static inline void deliver_ping(uint64_t session)
+{
+    struct event event = message(EVENT_STANZA_DELIVER, session, 9);
+
+    event.kind = STANZA_IQ;
+    event.subtype = SLICE("get");
+    event.id = SLICE("p");
+    event.is_durable = false;
+    event.to = SLICE(DESK);
+    event.payload = SLICE("<ping/>");
+    send_event(inbox_queue_, &event);
+}
+
+/* What delivery orders; the answer to it carries FENCE. */
+static inline void order(enum event_type type, uint64_t session,
+                         const char *node, const char *condition)
+{
+    struct event event;
+
+    event_init(&event, type);
+    event.origin = 9;
+    event.sequence = 1;
+    event.to = SLICE(DESK);
+    event.session = session;
+    event.request = FENCE;
+    event.node = slice_of(node);
+    event.condition = slice_of(condition);
+    send_event(inbox_queue_, &event);
+}
+
+static inline void tick(uint64_t later_ms)
+{
+    sessions_tick(frontend, clock_now_ms() + later_ms);
+    pump();
+}
+
+static inline bool is_here(uint64_t id)
+{
+    return session_find(frontend, id) != NULL;
+}
+
+static inline bool is_detached(uint64_t id)
+{
+    const struct session *session = session_find(frontend, id);
+
+    return session && !session->connection;
+}
+
+/* alice asks for the session ELSEWHERE; returns the request's number. */
+static inline uint64_t ask_elsewhere(struct client *client, const char *handled)
+{
+    const char *exchange = NULL;
+    const struct event *ask;
+
+    client_return(client);
+    confirm();
+    note_token("alice@localhost", ELSEWHERE);
+    client_resume(client, handled);
+    ask = next_published(&exchange);
+    CU_ASSERT_STRING_EQUAL(exchange, "ocean.delivery");
+    CU_ASSERT_EQUAL_FATAL(ask->type, EVENT_SESSION_RESUME);
+    CU_ASSERT_EQUAL(ask->session, ELSEWHERE);
+    ASSERT_SLICE(ask->to, "alice@localhost");
+    ASSERT_SLICE(ask->node, daemon_node(frontend->daemon));
+    CU_ASSERT_NOT_EQUAL(ask->request, 0);
+    return ask->request;
+}
+
+#endif

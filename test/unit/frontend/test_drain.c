@@ -1,0 +1,235 @@
+/* The orderly end: sessions go to other frontends. */
+#include "../../../frontend/drain.h"
+
+#include "../../../frontend/acks.h"
+#include "fixture.h"
+
+#include <signal.h>
+
+#define ENABLE "<enable xmlns='" NS_SM "' resume='true'/>"
+#define SHUTDOWN                                                               \
+    "<stream:error><system-shutdown xmlns='" NS_STREAM_ERRORS                  \
+    "'/></stream:error></stream:stream>"
+#define DESK "alice@localhost/desk"
+#define OTHER_NODE "frontend.2-beef"
+
+enum { ELSEWHERE = 4242 };
+
+static void announce(const char *node, const char *kind, const char *state)
+{
+    struct event event;
+
+    event_init(&event, EVENT_MEMBER_ANNOUNCE);
+    event.origin = 5;
+    event.node = slice_of(node);
+    event.service = slice_of(kind);
+    event.state = slice_of(state);
+    event.partitions = daemon_common(frontend->daemon)->partitions;
+    event.mark = 1;
+    send_event(node_queue_, &event);
+}
+
+static void open_frontend(bool has_other)
+{
+    fixture_open(fixture_plain);
+    if (has_other)
+        announce(OTHER_NODE, "frontend", "up");
+    ignore_published();
+}
+
+static void client_enable(struct client *client)
+{
+    client_login(client, "desk");
+    client_send(client, ENABLE);
+    EXPECT_TEXT(client, "resume='true' max='300'/>");
+}
+
+static void stop(void)
+{
+    ignore_published();
+    raise(SIGTERM);
+    pump();
+    CU_ASSERT_TRUE_FATAL(daemon_is_draining(frontend->daemon));
+}
+
+/* The next thing published offers that session to the other frontend. */
+static void check_offer(uint64_t session)
+{
+    const char *exchange = NULL;
+    const struct event *offer = next_published(&exchange);
+
+    CU_ASSERT_STRING_EQUAL(exchange, "ocean.delivery");
+    CU_ASSERT_EQUAL(offer->type, EVENT_SESSION_RESUME);
+    CU_ASSERT_EQUAL(offer->session, session);
+    CU_ASSERT_EQUAL(offer->request, 0); /* nobody waits there */
+    ASSERT_SLICE(offer->to, "alice@localhost");
+    ASSERT_SLICE(offer->node, OTHER_NODE);
+}
+
+static void send_move(uint64_t session)
+{
+    struct event move;
+
+    event_init(&move, EVENT_SESSION_MOVE);
+    move.origin = 9;
+    move.sequence = 1;
+    move.to = SLICE(DESK);
+    move.session = session;
+    move.request = 31;
+    move.node = SLICE(OTHER_NODE);
+    send_event(inbox_queue_, &move);
+}
+
+static void test_offered(void)
+{
+    struct client client;
+
+    open_frontend(true);
+    client_enable(&client);
+    stop();
+    EXPECT_TEXT(&client, SHUTDOWN);
+    check_offer(client.session);
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_PTR_NOT_NULL(client_session(&client));
+    send_move(client.session);
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    fake_bus_confirm(bus);
+    CU_ASSERT_PTR_NULL(client_session(&client));
+    CU_ASSERT_EQUAL(frontend->handed_over, 1);
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
+/* Those whose client is away, too. */
+static void test_detached(void)
+{
+    struct client client;
+
+    open_frontend(true);
+    client_enable(&client);
+    client_close(&client);
+    stop();
+    check_offer(client.session);
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* It has been ordered elsewhere already. */
+static void test_moving(void)
+{
+    struct client client;
+
+    open_frontend(true);
+    client_enable(&client);
+    client_close(&client);
+    send_move(client.session);
+    stop();
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* It comes here while we are stopping: on to the next. */
+static void test_arrival(void)
+{
+    struct event transfer;
+
+    open_frontend(true);
+    stop();
+    event_init(&transfer, EVENT_SESSION_TRANSFER);
+    transfer.origin = 8;
+    transfer.sequence = 1;
+    transfer.from = SLICE(DESK);
+    transfer.session = ELSEWHERE;
+    transfer.request = 31;
+    transfer.kind = STANZA_PRESENCE;
+    transfer.subtype = SLICE("unavailable");
+    send_event(inbox_queue_, &transfer);
+    EXPECT_LINE("delivery session.fenced/unavailable <" DESK " !moved");
+    check_offer(ELSEWHERE);
+    fixture_close();
+}
+
+static void test_not_resumable(void)
+{
+    struct client client;
+
+    open_frontend(true);
+    client_login(&client, "desk");
+    stop();
+    EXPECT_TEXT(&client, SHUTDOWN);
+    EXPECT_LINE("delivery session.close <" DESK);
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_PTR_NULL(client_session(&client));
+    client_close(&client);
+    fixture_close();
+}
+
+/* Nobody to hand it to: it ends, with its client there or away. */
+static void test_nobody(void)
+{
+    static const struct {
+        const char *node, *kind, *state;
+    } rows[] = {
+        {OTHER_NODE, "frontend", "starting"},
+        {OTHER_NODE, "frontend", "draining"},
+        {"delivery.1-beef", "delivery", "up"},
+    };
+    struct client client;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (int is_away = 0; is_away <= 1; is_away++) {
+            open_frontend(false);
+            announce(rows[i].node, rows[i].kind, rows[i].state);
+            announce(daemon_node(frontend->daemon), "frontend", "up");
+            client_enable(&client);
+            if (is_away)
+                client_close(&client);
+            stop();
+            EXPECT_LINE("delivery session.close <" DESK);
+            EXPECT_NOTHING_PUBLISHED();
+            CU_ASSERT_PTR_NULL(client_session(&client));
+            if (!is_away) {
+                EXPECT_TEXT(&client, SHUTDOWN);
+                client_close(&client);
+            }
+            fixture_close();
+        }
+    }
+}
+
+/* Before login, and in the middle of it. */
+static void test_not_logged_in(void)
+{
+    struct client first;
+    struct client second;
+
+    open_frontend(true);
+    client_open(&first);
+    client_open(&second);
+    client_authenticate(&second);
+    client_ask_bind(&second, "desk");
+    stop();
+    EXPECT_TEXT(&first, SHUTDOWN);
+    EXPECT_TEXT(&second, SHUTDOWN);
+    EXPECT_LINE("delivery session.close <" DESK); /* it may have been bound */
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&first);
+    client_close(&second);
+    fixture_close();
+}
+
+static const struct unit_case cases[] = {
+    {"offered", test_offered},
+    {"detached", test_detached},
+    {"moving", test_moving},
+    {"arrival", test_arrival},
+    {"not resumable", test_not_resumable},
+    {"nobody to hand it to", test_nobody},
+    {"not logged in", test_not_logged_in},
+};
+
+int main(void)
+{
+    return unit_run("drain", cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,313 @@
+#include "../../../frontend/handover.h"
+
+#include "../../../frontend/seen.h"
+#include "moving.h"
+
+/* Leaving. */
+
+static void test_move(void)
+{
+    struct client client;
+    const char *exchange = NULL;
+    const struct event *transfer;
+    struct event_list names;
+    struct slice name;
+    struct seen *seen;
+    struct event old;
+    size_t acked;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    acked = fake_bus_acked(inbox_queue_);
+    client_send(&client, "<presence to='carol@localhost/x'/>");
+    deliver(client.session, 1);
+    deliver(client.session, 2);
+    client_send(&client, ANSWER("1"));
+    confirm();
+    client_send(&client,
+                "<message to='bob@localhost'><body>x</body></message>");
+    ignore_published();
+    client_break(&client);
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_NOTHING_PUBLISHED(); /* not before all of it is confirmed */
+    confirm();
+    EXPECT_LINE(UNACKED("m2"));
+    transfer = next_published(&exchange);
+    CU_ASSERT_EQUAL_FATAL(transfer->type, EVENT_SESSION_TRANSFER);
+    CU_ASSERT_STRING_EQUAL(exchange, "ocean.frontend");
+    CU_ASSERT_EQUAL(transfer->session, client.session);
+    CU_ASSERT_EQUAL(transfer->request, FENCE);
+    CU_ASSERT_EQUAL(transfer->count, 2);
+    CU_ASSERT_EQUAL(transfer->mark, 1);
+    CU_ASSERT_FALSE(transfer->is_available);
+    ASSERT_SLICE(transfer->from, DESK);
+    ASSERT_SLICE(transfer->resource, "desk");
+    event_list_open(&names, transfer->names);
+    CU_ASSERT_TRUE_FATAL(event_list_next(&names, &name));
+    ASSERT_SLICE(name, "carol@localhost/x");
+    CU_ASSERT_FALSE(event_list_next(&names, &name));
+    seen = seen_read(transfer->window);
+    old = message(EVENT_STANZA_DELIVER, 1, 2);
+    CU_ASSERT_TRUE(seen_is_repeat(&seen, &old));
+    seen_destroy(&seen);
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_STRING_EQUAL(
+        fake_bus_published(bus, fake_bus_count(bus) - 1)->key.data, OTHER_NODE);
+    CU_ASSERT_TRUE(is_here(client.session));
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* m1, move */
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_NOTHING_PUBLISHED();
+    confirm();
+    CU_ASSERT_FALSE(is_here(client.session));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
+    EXPECT_NOTHING_PUBLISHED(); /* delivery knows where it is */
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    fixture_close();
+}
+
+/* The client has come back elsewhere, and this connection does not know. */
+static void test_move_from_open_connection(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    confirm();
+    CU_ASSERT_FALSE(is_here(client.session));
+    client_close(&client);
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+static void test_move_in_custody(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    deliver(client.session, 1);
+    tick(0);
+    EXPECT_LINE(CUSTODY("m1"));
+    confirm();
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE("frontend session.unacked message alice@localhost <" PC
+                " !custody durable {<body>m1</body>}");
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    fixture_close(); /* not confirmed */
+}
+
+/* Comes too late to go along. */
+static void test_stanza_while_moving(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    deliver(client.session, 1);
+    EXPECT_LINE(GIVEN_BACK("m1"));
+    tick(frontend->config.resume_timeout); /* it does not end here */
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_TRUE(is_here(client.session));
+    confirm();
+    CU_ASSERT_FALSE(is_here(client.session));
+    fixture_close();
+}
+
+static void test_move_refused(void)
+{
+    struct client client;
+    char self[NAME_MAX_BYTES];
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk"); /* not resumable */
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    client_send(&client, ENABLE("true"));
+    EXPECT_TEXT(&client, "resume='true'");
+    snprintf(self, sizeof(self), "%s", daemon_node(frontend->daemon));
+    order(EVENT_SESSION_MOVE, client.session, self, NULL);
+    EXPECT_LINE("delivery session.fenced/unavailable <" DESK " !moved");
+    CU_ASSERT_FALSE(is_detached(client.session));
+    client_close(&client);
+    fixture_close();
+}
+
+/* Where it was to go is nobody any more. */
+static void test_unroutable(void)
+{
+    struct client client;
+    size_t acked;
+    size_t first;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    acked = fake_bus_acked(inbox_queue_);
+    client_break(&client);
+    deliver(client.session, 1);
+    tick(0);
+    confirm();
+    deliver(client.session, 2);
+    ignore_published();
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    first = published;
+    EXPECT_LINE("frontend session.unacked message alice@localhost <" PC
+                " !custody durable {<body>m1</body>}");
+    EXPECT_LINE(UNACKED("m2"));
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    for (size_t i = first; i < first + 3; i++)
+        fake_bus_return(bus, i);
+    EXPECT_LINE(GIVEN_BACK("m2"));
+    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* m1, move */
+    confirm();
+    confirm();
+    CU_ASSERT_FALSE(is_here(client.session));
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 3);
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* Fences. */
+
+static void test_kick(void)
+{
+    struct client client;
+    size_t acked;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    acked = fake_bus_acked(inbox_queue_);
+    deliver(client.session, 1);
+    EXPECT_TEXT(&client, SM("r"));
+    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
+    EXPECT_LINE(GIVEN_BACK("m1")); /* then the answer: all is back */
+    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_FALSE(is_here(client.session));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2);
+    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    client_close(&client);
+    fixture_close();
+}
+
+static void test_kick_detached(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    deliver(client.session, 1);
+    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    EXPECT_LINE(GIVEN_BACK("m1"));
+    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+static void test_kick_plain(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk");
+    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
+    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
+/* Its client waits here until what it sent is confirmed. */
+static void test_kick_while_waiting(void)
+{
+    struct client client;
+    struct client again;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_send(&client,
+                "<message to='bob@localhost'><body>x</body></message>");
+    client_break(&client);
+    client_return(&again);
+    client_resume(&again, "0");
+    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    EXPECT_TEXT(&again, FAILED("item-not-found"));
+    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    confirm();
+    client_bind_instead(&again);
+    client_close(&again);
+    fixture_close();
+}
+
+/* The same, and it goes elsewhere: it need not wait for a time-out. */
+static void test_move_while_waiting(void)
+{
+    struct client client;
+    struct client again;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_send(&client,
+                "<message to='bob@localhost'><body>x</body></message>");
+    client_break(&client);
+    client_return(&again);
+    client_resume(&again, "0");
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_TEXT(&again, FAILED("item-not-found"));
+    confirm();
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    client_bind_instead(&again);
+    client_close(&again);
+    fixture_close();
+}
+
+static void test_fence(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    order(EVENT_SESSION_FENCE, client.session, NULL, NULL);
+    EXPECT_LINE("delivery session.fenced <" DESK " !here");
+    order(EVENT_SESSION_FENCE, ELSEWHERE, NULL, NULL);
+    EXPECT_LINE("delivery session.fenced <" DESK " !here");
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    client_close(&client);
+    fixture_close();
+}
+
+static const struct unit_case cases[] = {
+    {"move", test_move},
+    {"move from an open connection", test_move_from_open_connection},
+    {"move in custody", test_move_in_custody},
+    {"a stanza while moving", test_stanza_while_moving},
+    {"move refused", test_move_refused},
+    {"unroutable", test_unroutable},
+    {"kick", test_kick},
+    {"kick detached", test_kick_detached},
+    {"kick without acknowledgements", test_kick_plain},
+    {"kick while waiting", test_kick_while_waiting},
+    {"move while waiting", test_move_while_waiting},
+    {"fence", test_fence},
+};
+
+int main(void)
+{
+    return unit_run("handover", cases, ARRAY_SIZE(cases));
+}
