@@ -239,7 +239,7 @@ chaos: all chaos-driver
 
 # The minute that is part of `make check`: always the same one, with SIGKILL of
 # a frontend, delivery and archive, SIGTERM of a frontend, and absent clients.
-chaos-check: chaos-driver
+chaos-check: all chaos-driver
 	@test/chaos/run --duration 60 --seed $(or $(SEED),1488)
 
 asan:
