@@ -119,8 +119,10 @@ void arrival_expected(struct frontend *frontend, const struct event *event,
                       struct bus_receipt *receipt)
 {
     (void)receipt;
-    if (!session_find(frontend, event->session))
-        get(frontend, event->session);
+    if (session_find(frontend, event->session))
+        return;
+    get(frontend, event->session);
+    resume_expected(frontend, event->session);
 }
 
 /* A new move begins anew; what is published twice is known by its place. */

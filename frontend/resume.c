@@ -63,7 +63,7 @@ static void refuse(struct connection *connection)
     connection_answered(connection);
 }
 
-void resume_timed_out(struct connection *connection)
+static void time_out(struct connection *connection)
 {
     log_info("connection %s: its session was not handed over in time",
              connection->address);
@@ -79,6 +79,26 @@ void resume_refused(struct frontend *frontend, const struct event *event,
     arrival_forget(frontend, event->session, event->mark);
     if (connection && connection->resume->request == event->request)
         refuse(connection);
+}
+
+void resume_expected(struct frontend *frontend, uint64_t session)
+{
+    struct connection *connection = find_waiting(frontend, session);
+
+    if (connection)
+        connection->answer_deadline_ms =
+            clock_now_ms() + frontend->config.resume_wait;
+}
+
+/* The clock stands still while the broker is away. */
+void resume_tick(struct connection *connection, uint64_t now_ms)
+{
+    struct frontend *frontend = connection->frontend;
+
+    if (!bus_is_connected(daemon_bus(frontend->daemon)))
+        connection->answer_deadline_ms = now_ms + frontend->config.bind_timeout;
+    else if (now_ms >= connection->answer_deadline_ms)
+        time_out(connection);
 }
 
 void resume_forget(struct session *session)
@@ -202,6 +222,6 @@ void resume_request(struct connection *connection, const struct stanza *stanza)
         resume_here(connection, session, handled);
         return;
     }
-    wait_for(connection, id, handled, frontend->config.resume_wait);
+    wait_for(connection, id, handled, frontend->config.bind_timeout);
     ask_delivery(connection);
 }

@@ -21,7 +21,10 @@ void resume_request(struct connection *connection, const struct stanza *stanza);
 /* session.resumed: delivery, or who has the session, says no. */
 void resume_refused(struct frontend *frontend, const struct event *event,
                     struct bus_receipt *receipt);
-void resume_timed_out(struct connection *connection);
+/* Delivery has asked who has the session to hand it over. */
+void resume_expected(struct frontend *frontend, uint64_t session);
+/* Does not wait for ever; once a second. */
+void resume_tick(struct connection *connection, uint64_t now_ms);
 /* The connection ends. */
 void resume_cancel(struct connection *connection);
 

@@ -355,6 +355,8 @@ void stream_tick(struct connection *connection, uint64_t now_ms)
     if (connection->state == STREAM_STATE_BOUND) {
         keep_alive(connection, now_ms);
         acks_tick(connection->session, now_ms);
+    } else if (connection->state == STREAM_STATE_RESUMING) {
+        resume_tick(connection, now_ms);
     } else if (!connection->is_waiting) {
         if (now_ms >= connection->login_deadline_ms)
             stream_fail(connection, STREAM_ERROR_CONNECTION_TIMEOUT,
@@ -362,8 +364,6 @@ void stream_tick(struct connection *connection, uint64_t now_ms)
     } else if (now_ms >= connection->answer_deadline_ms) {
         if (connection->login)
             sasl_timed_out(connection);
-        else if (connection->state == STREAM_STATE_RESUMING)
-            resume_timed_out(connection);
         else
             bind_timed_out(connection);
     }
