@@ -340,8 +340,8 @@ static bool is_over_limit(const struct acks *acks)
 static void tick_attached(struct acks *acks, struct connection *connection,
                           uint64_t now_ms)
 {
-    if (acks->is_answer_due)
-        write_answer(acks);
+    if (acks->is_answer_due || connection->is_parked)
+        write_answer(acks); /* what it asks now is not read for a while */
     unacked_release(&acks->unacked, acks->session, now_ms, CUSTODY_MS);
     if (is_silent(connection, now_ms))
         stream_lost(connection, "does not acknowledge");

@@ -2,6 +2,7 @@
 
 #include "acks.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/give_back.h"
@@ -257,6 +258,7 @@ static void arrive(struct frontend *frontend, const struct event *transfer,
     struct session *session = make(frontend, transfer, arrival);
 
     log_info("session %s: handed over to here", session->full);
+    CRASH_POINT(ARRIVED);
     arrival_report(session, transfer->request);
     begin_here(session, arrival);
 }

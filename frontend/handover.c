@@ -5,6 +5,7 @@
 #include "acks.h"
 #include "arrival.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus.h"
@@ -153,6 +154,7 @@ static void on_sent(void *argument)
     struct handover *handover = argument;
     struct session *session = handover->session;
 
+    CRASH_POINT(HANDED_OVER);
     if (session) {
         log_info("session %s: handed over to %s", session->full,
                  handover->node);
@@ -179,6 +181,7 @@ static void send_all(struct handover *handover)
     daemon_publish(daemon, &sending.output, receipt);
     output_deinit(&sending.output);
     bus_receipt_seal(receipt);
+    CRASH_POINT(HANDING_OVER);
 }
 
 void handover_settled(struct session *session)

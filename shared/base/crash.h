@@ -23,7 +23,10 @@
     X(COMMITTED, "committed")       /* not acknowledged */                     \
     X(ACKNOWLEDGED, "acknowledged") /* the acknowledgement is sent */          \
     X(TAKING, "taking")             /* taking over, no event handled yet */    \
-    X(LEAVING, "leaving")           /* about to hand a partition over */
+    X(LEAVING, "leaving")           /* about to hand a partition over */       \
+    X(HANDING_OVER, "handing-over") /* a session: published, unconfirmed */    \
+    X(HANDED_OVER, "handed-over")   /* confirmed, not forgotten here */        \
+    X(ARRIVED, "arrived")           /* it is here, and nobody knows */
 
 #define CRASH_ENUMERATOR(enumerator, name) CRASH_##enumerator,
 

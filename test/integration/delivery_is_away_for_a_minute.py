@@ -1,14 +1,16 @@
-"""All instances of delivery are away for 30 s at 500 messages/s, then all come
-back at once: the backlog, many times the prefetch window, drains in order."""
+"""All instances of delivery are away for a minute at 1000 messages/s, then all
+come back at once: the backlog, many times the prefetch window, drains in order,
+and a request that has waited for too long is answered with a timeout."""
 import os
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import Cluster, check, main, wait_until  # noqa: E402
+from ocean import CLIENT, Cluster, check, error_of, main, wait_until  # noqa: E402
 
-PAIRS, RATE, SECONDS = 10, 500, 30
+PAIRS, RATE, SECONDS = 20, 1000, 60
+PING = "<ping xmlns='urn:xmpp:ping'/>"
 
 
 def send_all(senders, receivers, sent, stop):
@@ -38,13 +40,19 @@ def test():
             cluster.kill("delivery.1")
             cluster.kill("delivery.2")
             away = sum(sent)
+            # Asked by somebody who gets messages, not by one who sends them
+            # (two threads, one socket).
+            asked = receivers[0].send_iq("get", PING, to=receivers[1].jid)
             wait_until(lambda: sum(sent) >= away + RATE * SECONDS,
-                       "30 s worth of messages", SECONDS * 3, 0.2)
+                       "a minute's worth of messages", SECONDS * 3, 0.2)
             got = sum(len(r.bodies()) for r in receivers)
             check(got < away + RATE, "nothing was delivered meanwhile")
             cluster.start_missing(delivery=2)
             wait_until(lambda: sum(len(r.bodies()) for r in receivers) > away + RATE * SECONDS,
                        "the backlog drains", 60)
+            answer = receivers[0].wait(lambda e: e.tag == CLIENT + "iq" and
+                                       e.get("id") == asked, "an answer", 60)
+            check(error_of(answer) == "remote-server-timeout", error_of(answer))
         finally:
             stop.set()
             thread.join()
