@@ -162,6 +162,28 @@ static void test_moved(void)
     fixture_close();
 }
 
+/* How far the session's moves have come is part of the report. */
+static void test_move_number(void)
+{
+    struct event old = report(1, "f1", "a", true);
+    struct event event = report(1, "f2", "a", true);
+    struct event fenced;
+
+    old.mark = 20;
+    event.mark = 40;
+    fixture_open();
+    snapshot_session(delivery, &event, &output);
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 40);
+    fenced = fixture_fenced(1, BOB "/a", "f1", "moved");
+    fenced.mark = 20;
+    fixture_send(&fenced);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_SESSION_KICK), 1);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    snapshot_session(delivery, &old, &output); /* does not count down */
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 40);
+    fixture_close();
+}
+
 static void test_node_gone(void)
 {
     struct event fenced;
@@ -197,6 +219,7 @@ int main(void)
         {"two frontends claim one resource", test_conflict},
         {"a bound session is newer", test_bound_is_newer},
         {"a session moved", test_moved},
+        {"the number of a move", test_move_number},
         {"a frontend is gone", test_node_gone},
     };
 
