@@ -244,6 +244,27 @@ static void test_same_number_elsewhere(void)
     fixture_close();
 }
 
+/* Told twice, and in between it has been asked for elsewhere: it is on its way
+ * from there, and still is if that fails. */
+static void test_told_again_on_its_way(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_resume(1, "f3", 6);
+    EXPECT_NOTED(ORDERED("f2", "f3"));
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
+    CU_ASSERT_TRUE(fixture_get(1)->is_moving);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    EXPECT_NOTED(REFUSED("f3"), GONE("1", "a"));
+    fixture_close();
+}
+
 /* A later owner's number is a higher one. */
 static void test_higher_number(void)
 {
@@ -432,6 +453,7 @@ int main(void)
         {"handed over", test_handed_over},
         {"a lower number", test_lower_number},
         {"the same number elsewhere", test_same_number_elsewhere},
+        {"told again on its way", test_told_again_on_its_way},
         {"a higher number", test_higher_number},
         {"moved to where it is", test_moved_to_where_it_is},
         {"ended on its way", test_ended_on_its_way},
