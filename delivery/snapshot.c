@@ -85,8 +85,8 @@ void snapshot_session(void *state, const struct event *report,
     struct user *user = user_get(delivery, report->from);
     struct session *session = get_session(user, report);
 
-    if (session->is_moving) /* the report of who had it */
-        return;
+    if (session->is_moving || report->mark < session->move)
+        return; /* the report of who had it */
     if (!settle_conflict(delivery, user, session, output)) {
         user_maybe_forget(delivery, &user);
         return;

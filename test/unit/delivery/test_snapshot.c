@@ -179,8 +179,14 @@ static void test_move_number(void)
     fixture_send(&fenced);
     CU_ASSERT_EQUAL(outputs_count(&output, EVENT_SESSION_KICK), 1);
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
-    snapshot_session(delivery, &old, &output); /* does not count down */
+    snapshot_session(delivery, &old, &output); /* about to forget it */
     CU_ASSERT_EQUAL(fixture_get(1)->move, 40);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    event.mark = 60;
+    event.node = SLICE("f3");
+    snapshot_session(delivery, &event, &output);
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 60);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
     fixture_close();
 }
 
