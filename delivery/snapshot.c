@@ -78,6 +78,16 @@ static struct session *get_session(struct user *user,
     return session;
 }
 
+/* The number of the next move is higher, whatever our clock says. */
+static void note_move(struct delivery *delivery, struct session *session,
+                      uint64_t move)
+{
+    if (move > session->move)
+        session->move = move;
+    if (move > delivery->request)
+        delivery->request = move;
+}
+
 void snapshot_session(void *state, const struct event *report,
                       struct output *output)
 {
@@ -92,8 +102,7 @@ void snapshot_session(void *state, const struct event *report,
         return;
     }
     session->is_stale = false;
-    if (report->mark > session->move)
-        session->move = report->mark;
+    note_move(delivery, session, report->mark);
     session_set_node(session, report->node);
     if (!is_fresh(session))
         take_over(delivery, user, session, report);

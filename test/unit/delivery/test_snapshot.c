@@ -190,6 +190,29 @@ static void test_move_number(void)
     fixture_close();
 }
 
+/* A former owner's clock was ahead: our moves are later ones all the same. */
+static void test_move_of_the_future(void)
+{
+    struct event event = report(1, "f1", "a", true);
+    struct event resume = fixture_event(EVENT_SESSION_RESUME);
+    struct buffer body = BUFFER_EMPTY;
+    struct event move;
+
+    fixture_open();
+    event.mark = delivery->request + 1000;
+    snapshot_session(delivery, &event, &output);
+    resume.to = SLICE(BOB);
+    resume.session = 1;
+    resume.node = SLICE("f2");
+    resume.request = 5;
+    fixture_send(&resume);
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 1, &body, &move));
+    CU_ASSERT_EQUAL_FATAL(move.type, EVENT_SESSION_MOVE);
+    CU_ASSERT_TRUE(move.request > event.mark);
+    buffer_deinit(&body);
+    fixture_close();
+}
+
 static void test_node_gone(void)
 {
     struct event fenced;
@@ -226,6 +249,7 @@ int main(void)
         {"a bound session is newer", test_bound_is_newer},
         {"a session moved", test_moved},
         {"the number of a move", test_move_number},
+        {"a move of the future", test_move_of_the_future},
         {"a frontend is gone", test_node_gone},
     };
 
