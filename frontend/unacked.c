@@ -225,6 +225,17 @@ void unacked_clear(struct unacked_queue *queue)
     }
 }
 
+void unacked_move(struct unacked_queue *to, struct unacked_queue *from)
+{
+    while (!STAILQ_EMPTY(&from->list)) {
+        struct unacked *unacked = take_first(from);
+
+        STAILQ_INSERT_TAIL(&to->list, unacked, link);
+        to->count++;
+        to->bytes += unacked->size;
+    }
+}
+
 static struct slice condition_of(const struct unacked *unacked)
 {
     if (unacked->is_in_custody)
