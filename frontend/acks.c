@@ -391,10 +391,12 @@ void acks_detach(struct session *session)
     session->acks->request_ms = 0;
 }
 
-static void write_again(void *argument, const struct event *event)
+static void write_again(void *argument, const struct event *event,
+                        struct bus_receipt *receipt)
 {
     struct session *session = argument;
 
+    (void)receipt;
     to_client_write(session, event);
 }
 

@@ -143,12 +143,17 @@ void arrival_unacked(struct frontend *frontend, const struct event *event,
                      struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
+    struct arrival *arrival;
 
-    if (session) /* handed out again by the broker */
+    if (session) { /* handed out again by the broker */
         acks_sent_again(session, event, receipt);
-    else if (is_next(get(frontend, event->session), event))
-        unacked_add(&find(frontend, event->session)->unacked, event, receipt,
-                    true);
+        return;
+    }
+    arrival = get(frontend, event->session);
+    if (is_next(arrival, event))
+        unacked_add(&arrival->unacked, event, receipt, true);
+    else if (event->request == arrival->request)
+        unacked_again(&arrival->unacked, event, receipt);
 }
 
 void arrival_early(struct frontend *frontend, const struct event *event,
@@ -218,13 +223,17 @@ void arrival_report(struct session *session, uint64_t request)
                    session_bare(session), &event);
 }
 
-static void give(void *argument, const struct event *event)
+/* Held from now on by the session. */
+static void give(void *argument, const struct event *event,
+                 struct bus_receipt *receipt)
 {
     struct session *session = argument;
 
     if (event->kind == STANZA_PRESENCE ||
         !seen_is_repeat(&session->seen, event))
-        to_client_give(session, event, NULL);
+        to_client_give(session, event, receipt);
+    else if (receipt)
+        acks_sent_again(session, event, receipt);
 }
 
 /* Delivery wants it to end: with what came early, which is given back with the

@@ -33,11 +33,13 @@ struct sending {
     struct output output;
 };
 
-static void send_unacked(void *argument, const struct event *stanza)
+static void send_unacked(void *argument, const struct event *stanza,
+                         struct bus_receipt *receipt)
 {
     struct sending *sending = argument;
     struct event event;
 
+    (void)receipt;
     event_copy_as(&event, EVENT_SESSION_UNACKED, stanza);
     event.session = sending->handover->session->id;
     event.request = sending->handover->request;

@@ -255,6 +255,6 @@ void unacked_each(const struct unacked_queue *queue, unacked_fn take,
             continue;
         decode(unacked, &event);
         event.condition = condition_of(unacked);
-        take(argument, &event);
+        take(argument, &event, unacked->receipt);
     }
 }

@@ -45,8 +45,10 @@ void unacked_clear(struct unacked_queue *queue);
 void unacked_move(struct unacked_queue *to, struct unacked_queue *from);
 
 /* In order.  `event` lives for the call; its `condition` is "custody" if the
- * archive has it for this session, "stored" if it may have it. */
-typedef void (*unacked_fn)(void *argument, const struct event *event);
+ * archive has it for this session, "stored" if it may have it.  `receipt` is
+ * the one that is held for it, NULL: none. */
+typedef void (*unacked_fn)(void *argument, const struct event *event,
+                           struct bus_receipt *receipt);
 void unacked_each(const struct unacked_queue *queue, unacked_fn take,
                   void *argument);
 

@@ -120,7 +120,7 @@ static void test_arrival(void)
     CU_ASSERT_TRUE(client_is_quiet(&client));
     EXPECT_NOTHING_PUBLISHED();
     confirm();
-    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 3); /* not m2 */
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* not m2, m3 */
     client_send(&client, ANSWER("10"));
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
@@ -235,6 +235,61 @@ static void test_arrival_redelivered(void)
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
     EXPECT_NOTHING_PUBLISHED();
     client_close(&client);
+    fixture_close();
+}
+
+/* The same before the session has come: the broker must not be told that they
+ * are done before the client has them. */
+static void test_redelivered_on_its_way(void)
+{
+    struct client client;
+    size_t acked;
+
+    open_frontend();
+    ask_elsewhere(&client, "7");
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    deliver(ELSEWHERE, 3);
+    confirm();
+    fake_bus_reset(inbox_queue_, "connection lost");
+    acked = fake_bus_acked(inbox_queue_);
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    deliver(ELSEWHERE, 3);
+    send_transfer(2);
+    confirm();
+    CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m1m2m3"));
+    EXPECT_TEXT(&client, SM("r"));
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1); /* transfer */
+    client_send(&client, ANSWER("8"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2);
+    client_send(&client, ANSWER("10"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
+    client_close(&client);
+    fixture_close();
+}
+
+/* What came early is taken into custody, too, if its client does not come. */
+static void test_early_in_custody(void)
+{
+    size_t acked;
+
+    open_frontend();
+    expect_session(ELSEWHERE);
+    deliver(ELSEWHERE, 3);
+    send_transfer(0);
+    check_report();
+    confirm();
+    acked = fake_bus_acked(inbox_queue_);
+    tick(0);
+    EXPECT_LINE(CUSTODY("m3"));
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked);
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1);
     fixture_close();
 }
 
@@ -515,6 +570,8 @@ static const struct unit_case cases[] = {
     {"arrival, repeats", test_arrival_repeats},
     {"arrival, twice", test_arrival_twice},
     {"arrival, handed out again", test_arrival_redelivered},
+    {"handed out again on its way", test_redelivered_on_its_way},
+    {"early in custody", test_early_in_custody},
     {"arrival in custody", test_arrival_in_custody},
     {"arrival unawaited", test_arrival_unawaited},
     {"published twice", test_published_twice},

@@ -388,12 +388,43 @@ static void test_clear(void)
     close_queue();
 }
 
-static void describe(void *argument, const struct event *event)
+static void test_move(void)
+{
+    struct unacked_queue other;
+    bool is_settled;
+    size_t bytes;
+
+    open_queue();
+    unacked_init(&other);
+    add(1, "a", NULL);
+    unacked_move(&other, &queue);
+    bytes = other.bytes;
+    CU_ASSERT_EQUAL(queue.count, 0);
+    CU_ASSERT_EQUAL(queue.bytes, 0);
+    CU_ASSERT_EQUAL(other.count, 1);
+    CU_ASSERT_TRUE(bytes > 0);
+    add(2, "b", &is_settled);
+    add(3, "c", NULL);
+    unacked_move(&queue, &other); /* to the end */
+    unacked_move(&queue, &other);
+    CU_ASSERT_EQUAL(queue.count, 3);
+    CU_ASSERT_TRUE(queue.bytes > bytes);
+    unacked_acknowledged(&queue, session);
+    CU_ASSERT_TRUE(is_free(&is_settled));
+    unacked_give_back(&queue, frontend);
+    EXPECT_LINE(GIVEN_BACK("c"));
+    EXPECT_LINE(GIVEN_BACK("a"));
+    EXPECT_NOTHING_PUBLISHED();
+    close_queue();
+}
+
+static void describe(void *argument, const struct event *event,
+                     struct bus_receipt *receipt)
 {
     buffer_appendf(argument, "%.*s", SLICE_FORMAT(event->payload));
     if (slice_is_set(event->condition))
         buffer_appendf(argument, "!%.*s", SLICE_FORMAT(event->condition));
-    buffer_append_byte(argument, ' ');
+    buffer_append_text(argument, receipt ? "+ " : " ");
 }
 
 static void test_each(void)
@@ -415,8 +446,9 @@ static void test_each(void)
     event.condition = SLICE("stored");
     unacked_add(&queue, &event, NULL, true);
     add(5, "b", NULL);
+    add(6, "d", &is_settled);
     unacked_each(&queue, describe, &all);
-    ASSERT_SLICE(buffer_slice(&all), "a!custody p c!custody c!stored b ");
+    ASSERT_SLICE(buffer_slice(&all), "a!custody p c!custody c!stored b d+ ");
     buffer_deinit(&all);
     close_queue();
 }
@@ -432,6 +464,7 @@ static const struct unit_case cases[] = {
     {"from the archive", test_from_archive},
     {"give back", test_give_back},
     {"clear", test_clear},
+    {"move", test_move},
     {"each", test_each},
 };
 
