@@ -214,6 +214,8 @@ static void test_second_move_late(void)
     EXPECT_NOTHING_PUBLISHED();
     confirm();
     CU_ASSERT_FALSE(is_here(client.session));
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_NOTHING_PUBLISHED();
     handovers_tick(frontend, clock_now_ms() + 50000);
     order_as(FENCE + 2, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
              NULL);
