@@ -264,6 +264,16 @@ static bool is_unwanted(const struct user *user, const struct fence *fence,
             !slice_is(fenced->node, session->node));
 }
 
+/* A repeat: it is on its way from there by now. */
+static bool is_known(const struct user *user, const struct fence *fence,
+                     const struct event *fenced)
+{
+    const struct session *session = session_find(user, fenced->session);
+
+    return !fence && session && session->is_moving &&
+           fenced->mark == session->move;
+}
+
 static void moved(struct delivery *delivery, struct user *user,
                   const struct fence *fence, const struct event *fenced,
                   struct output *output)
@@ -272,7 +282,7 @@ static void moved(struct delivery *delivery, struct user *user,
 
     if (is_unwanted(user, fence, fenced))
         kick(delivery, user, place, "conflict", output);
-    else
+    else if (!is_known(user, fence, fenced))
         arrived(delivery, user, fenced, output);
 }
 

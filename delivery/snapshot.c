@@ -78,6 +78,16 @@ static struct session *get_session(struct user *user,
     return session;
 }
 
+/* The number of the next move is higher, whatever our clock says. */
+static void note_move(struct delivery *delivery, struct session *session,
+                      uint64_t move)
+{
+    if (move > session->move)
+        session->move = move;
+    if (move > delivery->request)
+        delivery->request = move;
+}
+
 void snapshot_session(void *state, const struct event *report,
                       struct output *output)
 {
@@ -85,15 +95,14 @@ void snapshot_session(void *state, const struct event *report,
     struct user *user = user_get(delivery, report->from);
     struct session *session = get_session(user, report);
 
-    if (session->is_moving) /* the report of who had it */
-        return;
+    if (session->is_moving || report->mark < session->move)
+        return; /* the report of who had it */
     if (!settle_conflict(delivery, user, session, output)) {
         user_maybe_forget(delivery, &user);
         return;
     }
     session->is_stale = false;
-    if (report->mark > session->move)
-        session->move = report->mark;
+    note_move(delivery, session, report->mark);
     session_set_node(session, report->node);
     if (!is_fresh(session))
         take_over(delivery, user, session, report);

@@ -56,14 +56,21 @@ static struct acks *acks_of(const struct connection *connection)
     return connection->session ? connection->session->acks : NULL;
 }
 
-static struct acks *acks_new(struct session *session, bool is_resumable)
+static struct acks *acks_new(bool is_resumable)
 {
     struct acks *acks = memory_new(sizeof(*acks));
 
-    acks->session = session;
     acks->is_resumable = is_resumable;
     STAILQ_INIT(&acks->marks);
     unacked_init(&acks->unacked);
+    return acks;
+}
+
+static struct acks *acks_new_of(struct session *session, bool is_resumable)
+{
+    struct acks *acks = acks_new(is_resumable);
+
+    acks->session = session;
     session->acks = acks;
     return acks;
 }
@@ -129,8 +136,9 @@ static void enable(struct connection *connection, const struct stanza *stanza)
         return;
     }
     find_attribute(stanza, "resume", &resume);
-    acks_new(session, connection->frontend->config.resume_timeout > 0 &&
-                          (slice_is(resume, "true") || slice_is(resume, "1")));
+    acks_new_of(session,
+                connection->frontend->config.resume_timeout > 0 &&
+                    (slice_is(resume, "true") || slice_is(resume, "1")));
     write_enabled(connection);
 }
 
@@ -383,10 +391,12 @@ void acks_detach(struct session *session)
     session->acks->request_ms = 0;
 }
 
-static void write_again(void *argument, const struct event *event)
+static void write_again(void *argument, const struct event *event,
+                        struct bus_receipt *receipt)
 {
     struct session *session = argument;
 
+    (void)receipt;
     to_client_write(session, event);
 }
 
@@ -442,14 +452,11 @@ void acks_handed_over(struct session *session)
 void acks_take_over(struct session *session, const struct event *transfer,
                     struct unacked_queue *unacked)
 {
-    struct acks *acks = acks_new(session, true);
+    struct acks *acks = acks_new_of(session, true);
 
     acks->received = acks->marked = acks->confirmed = (uint32_t)transfer->count;
     acks->acknowledged = (uint32_t)transfer->mark;
-    acks->unacked.count = unacked->count;
-    acks->unacked.bytes = unacked->bytes;
-    STAILQ_CONCAT(&acks->unacked.list, &unacked->list);
-    unacked_init(unacked);
+    unacked_move(&acks->unacked, unacked);
 }
 
 /* The end. */
@@ -464,6 +471,16 @@ void acks_end(struct session *session, const struct event *fence)
     if (fence)
         event_encode(&acks->fence_bytes, fence);
     STAILQ_INSERT_TAIL(&session->frontend->ended, acks, ended_link);
+}
+
+void acks_give_back_later(struct frontend *frontend,
+                          struct unacked_queue *unacked)
+{
+    struct acks *acks = acks_new(false);
+
+    unacked_move(&acks->unacked, unacked);
+    STAILQ_INSERT_TAIL(&frontend->ended, acks, ended_link);
+    loop_timer_start(frontend->end_of_turn, 0);
 }
 
 static void answer_fence(struct frontend *frontend, struct acks *acks)

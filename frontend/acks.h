@@ -62,6 +62,9 @@ void acks_take_over(struct session *session, const struct event *transfer,
 /* The session is over: what the client does not have is given back.  `fence`
  * (may be NULL) is answered after that. */
 void acks_end(struct session *session, const struct event *fence);
+/* What came for a session that is over by now: after what it has left. */
+void acks_give_back_later(struct frontend *frontend,
+                          struct unacked_queue *unacked);
 /* ... at the end of the turn, when delivery has been told.  If the inbox is
  * about to stand still, takes custody of everything. */
 void acks_give_back(struct frontend *frontend);

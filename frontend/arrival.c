@@ -146,12 +146,17 @@ void arrival_unacked(struct frontend *frontend, const struct event *event,
                      struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, event->session);
+    struct arrival *arrival;
 
-    if (session) /* handed out again by the broker */
+    if (session) { /* handed out again by the broker */
         acks_sent_again(session, event, receipt);
-    else if (is_next(get(frontend, event->session), event))
-        unacked_add(&find(frontend, event->session)->unacked, event, receipt,
-                    true);
+        return;
+    }
+    arrival = get(frontend, event->session);
+    if (is_next(arrival, event))
+        unacked_add(&arrival->unacked, event, receipt, true);
+    else if (event->request == arrival->request)
+        unacked_again(&arrival->unacked, event, receipt);
 }
 
 void arrival_early(struct frontend *frontend, const struct event *event,
@@ -221,32 +226,43 @@ void arrival_report(struct session *session, uint64_t request)
                    session_bare(session), &event);
 }
 
-static void give(void *argument, const struct event *event)
+/* Held from now on by the session. */
+static void give(void *argument, const struct event *event,
+                 struct bus_receipt *receipt)
 {
     struct session *session = argument;
 
     if (event->kind == STANZA_PRESENCE ||
         !seen_is_repeat(&session->seen, event))
-        to_client_give(session, event, NULL);
+        to_client_give(session, event, receipt);
+    else if (receipt)
+        acks_sent_again(session, event, receipt);
 }
 
-/* Delivery wants it to end, or we are stopping, or its client waits; whose
- * count may be wrong, and that is its end, too. */
+/* Delivery wants it to end: with what came early, which is given back with the
+ * rest before the fence is answered. */
+static void end_here(struct session *session, struct arrival *arrival)
+{
+    struct event kick;
+    const char *error;
+
+    BUG_ON(!event_decode(buffer_slice(&arrival->kick), &kick, &error));
+    unacked_each(&arrival->early, give, session);
+    session_end_for(session, &kick);
+}
+
+/* Its client may wait, whose count may be wrong, and that is its end, too; or
+ * we are stopping. */
 static void begin_here(struct session *session, struct arrival *arrival)
 {
     struct frontend *frontend = session->frontend;
     uint64_t id = session->id;
-    struct event kick;
-    const char *error;
 
-    if (arrival->kick.size) {
-        BUG_ON(!event_decode(buffer_slice(&arrival->kick), &kick, &error));
-        session_end_for(session, &kick);
+    resume_settled(session);
+    if (!session_find(frontend, id)) {
+        acks_give_back_later(frontend, &arrival->early);
         return;
     }
-    resume_settled(session);
-    if (!session_find(frontend, id))
-        return;
     unacked_each(&arrival->early, give, session);
     if (!session->connection)
         drain_session(session);
@@ -260,7 +276,10 @@ static void arrive(struct frontend *frontend, const struct event *transfer,
     log_info("session %s: handed over to here", session->full);
     CRASH_POINT(ARRIVED);
     arrival_report(session, transfer->request);
-    begin_here(session, arrival);
+    if (arrival->kick.size)
+        end_here(session, arrival);
+    else
+        begin_here(session, arrival);
 }
 
 /* It came twice if it is here, or was here and has gone on. */

@@ -34,11 +34,13 @@ struct sending {
     struct output output;
 };
 
-static void send_unacked(void *argument, const struct event *stanza)
+static void send_unacked(void *argument, const struct event *stanza,
+                         struct bus_receipt *receipt)
 {
     struct sending *sending = argument;
     struct event event;
 
+    (void)receipt;
     event_copy_as(&event, EVENT_SESSION_UNACKED, stanza);
     event.session = sending->handover->session->id;
     event.request = sending->handover->request;
@@ -216,31 +218,38 @@ static void begin(struct session *session, const struct event *move)
         handover_settled(session);
 }
 
+/* The same again: who has it now answers.  Another: came too late. */
+static void refuse_late(struct frontend *frontend, const struct event *move,
+                        uint64_t request)
+{
+    if (move->request != request)
+        fence_answer(move, slice_of(daemon_node(frontend->daemon)),
+                     "handed-over", &frontend->output);
+}
+
 /* Of two owners of the partition the later one counts. */
 static void begin_or_repeat(struct session *session, const struct event *move)
 {
-    struct frontend *frontend = session->frontend;
+    struct handover *handover = session->handover;
 
-    if (!session->handover) {
+    if (!handover)
         begin(session, move);
-    } else if (session->handover->is_sent) {
-        if (move->request != session->handover->request)
-            fence_answer(move, slice_of(daemon_node(frontend->daemon)),
-                         "handed-over", &frontend->output);
-    } else {
-        set_move(session->handover, move);
-    }
+    else if (handover->is_sent)
+        refuse_late(session->frontend, move, handover->request);
+    else
+        set_move(handover, move);
 }
 
 void handover_begin(struct frontend *frontend, const struct event *move,
                     struct bus_receipt *receipt)
 {
     struct session *session = session_find(frontend, move->session);
+    const struct sent_away *sent = find_sent(frontend, move->session);
     struct slice self = slice_of(daemon_node(frontend->daemon));
 
     (void)receipt;
-    if (!session && find_sent(frontend, move->session))
-        fence_answer(move, self, "handed-over", &frontend->output);
+    if (!session && sent)
+        refuse_late(frontend, move, sent->request);
     else if (!session || !session->is_bound || !acks_is_resumable(session))
         fence_answer(move, self, "item-not-found", &frontend->output);
     else if (slice_equal(move->node, self))

@@ -225,6 +225,17 @@ void unacked_clear(struct unacked_queue *queue)
     }
 }
 
+void unacked_move(struct unacked_queue *to, struct unacked_queue *from)
+{
+    while (!STAILQ_EMPTY(&from->list)) {
+        struct unacked *unacked = take_first(from);
+
+        STAILQ_INSERT_TAIL(&to->list, unacked, link);
+        to->count++;
+        to->bytes += unacked->size;
+    }
+}
+
 static struct slice condition_of(const struct unacked *unacked)
 {
     if (unacked->is_in_custody)
@@ -244,6 +255,6 @@ void unacked_each(const struct unacked_queue *queue, unacked_fn take,
             continue;
         decode(unacked, &event);
         event.condition = condition_of(unacked);
-        take(argument, &event);
+        take(argument, &event, unacked->receipt);
     }
 }

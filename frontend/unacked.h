@@ -41,10 +41,14 @@ void unacked_release(struct unacked_queue *queue, const struct session *session,
 void unacked_give_back(struct unacked_queue *queue, struct frontend *frontend);
 /* Another frontend has them. */
 void unacked_clear(struct unacked_queue *queue);
+/* Appends all that is in `from`. */
+void unacked_move(struct unacked_queue *to, struct unacked_queue *from);
 
 /* In order.  `event` lives for the call; its `condition` is "custody" if the
- * archive has it for this session, "stored" if it may have it. */
-typedef void (*unacked_fn)(void *argument, const struct event *event);
+ * archive has it for this session, "stored" if it may have it.  `receipt` is
+ * the one that is held for it, NULL: none. */
+typedef void (*unacked_fn)(void *argument, const struct event *event,
+                           struct bus_receipt *receipt);
 void unacked_each(const struct unacked_queue *queue, unacked_fn take,
                   void *argument);
 

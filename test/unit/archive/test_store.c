@@ -220,13 +220,74 @@ static void test_drop(void)
     check_page(BOB, 9, false, "1,2,");
     other = event;
     other.path++; /* the id counts, not the way */
+    CU_ASSERT_FALSE(store_has_dropped(store, &other));
     store_drop(store, &other);
     check_page(BOB, 9, false, "2,");
     CU_ASSERT_TRUE(store_knows(store, &event));
-    CU_ASSERT_FALSE(store_knows(store, &other));
+    CU_ASSERT_TRUE(store_knows(store, &other));
     store_drop(store, &event);
     reopen();
     check_page(BOB, 9, false, "2,");
+    CU_ASSERT_TRUE(store_has_dropped(store, &event));
+    close_store();
+}
+
+/* Stored is not dropped; a dropped id is known to its user, there or not. */
+static void test_dropped(void)
+{
+    struct event event = fixture_message(BOB, "1");
+    struct event other;
+
+    open_store();
+    store_put(store, &event);
+    CU_ASSERT_FALSE(store_has_dropped(store, &event));
+    store_drop(store, &event);
+    event = fixture_message(BOB, "2"); /* never seen */
+    store_drop(store, &event);
+    CU_ASSERT_TRUE(store_has_dropped(store, &event));
+    CU_ASSERT_TRUE(store_knows(store, &event));
+    other = event;
+    other.to = SLICE(EVE);
+    CU_ASSERT_FALSE(store_has_dropped(store, &other));
+    CU_ASSERT_FALSE(store_knows(store, &other));
+    other = event;
+    other.origin++;
+    CU_ASSERT_FALSE(store_has_dropped(store, &other));
+    other = event;
+    other.sequence++;
+    CU_ASSERT_FALSE(store_has_dropped(store, &other));
+    close_store();
+}
+
+/* Rows in custody of session 1: neither given to it nor deleted for it. */
+static void test_custody(void)
+{
+    struct event event;
+    struct event new_one = fixture_message(BOB, "3");
+    uint64_t row;
+
+    open_store();
+    event = put(BOB, "1");
+    put(BOB, "2");
+    event.session = 1;
+    store_take_custody(store, &event);
+    new_one.session = 1;
+    store_take_custody(store, &new_one);
+    CU_ASSERT_TRUE(store_knows(store, &new_one));
+    CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 3);
+    reopen();
+    row = check_page(BOB, 9, false, "2,");
+    check_page(BOB, 1, false, "2,"); /* there is no more for it */
+    store_delete_until(store, SLICE(BOB), 1, row + 9);
+    CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 2);
+    CU_ASSERT_TRUE(store_has_messages(store, SLICE(BOB)));
+    event.session = new_one.session = 2; /* of another session from now on */
+    store_take_custody(store, &event);
+    store_take_custody(store, &new_one);
+    CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 2);
+    row = check_page(BOB, 9, false, "1,3,");
+    store_delete_until(store, SLICE(BOB), 1, row);
+    CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 0);
     close_store();
 }
 
@@ -407,6 +468,8 @@ int main(void)
         {"known events", test_known_events},
         {"known ways", test_known_ways},
         {"drop", test_drop},
+        {"dropped", test_dropped},
+        {"custody", test_custody},
         {"unfence", test_unfence},
         {"big identities", test_big_identities},
         {"old events are purged", test_old_events_are_purged},

@@ -14,6 +14,9 @@
     "delivery stanza.route" session " message/chat " BOB " <" AMY              \
     " !returned {hi}"
 
+#define ROUTED_ANSWER(subtype)                                                 \
+    "delivery stanza.route iq/" subtype " " PC " <" AMY " !returned {hi}"
+
 static struct output output;
 
 /* As a frontend or whoever drains an inbox has it. */
@@ -59,8 +62,8 @@ static void test_what_is_given_back(void)
         {STANZA_MESSAGE, "chat", false, NULL},
         {STANZA_IQ, "get", false, REFUSED},
         {STANZA_IQ, "set", false, REFUSED},
-        {STANZA_IQ, "result", false, NULL},
-        {STANZA_IQ, "error", false, NULL},
+        {STANZA_IQ, "result", false, ROUTED_ANSWER("result")},
+        {STANZA_IQ, "error", false, ROUTED_ANSWER("error")},
         {STANZA_PRESENCE, NULL, false, NULL},
         {STANZA_PRESENCE, "unavailable", false, NULL},
         {STANZA_PRESENCE, "subscribe", false, NULL},
@@ -116,6 +119,32 @@ static void test_message(void)
     CU_ASSERT_NOT_EQUAL(route.stamp, 0); /* now */
     CU_ASSERT_EQUAL(route.session, 0);
     CU_ASSERT_FALSE(slice_is_set(route.node));
+    buffer_deinit(&body);
+    output_deinit(&output);
+}
+
+/* Its session may be elsewhere by now.  It is no news of long ago. */
+static void test_answer(void)
+{
+    struct event event = stanza(EVENT_STANZA_DELIVER, STANZA_IQ, "result");
+    struct buffer body = BUFFER_EMPTY;
+    struct event route;
+
+    open_output();
+    give_back(&event, SLICE("f1"), &output);
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &route));
+    CU_ASSERT_EQUAL(route.origin, 9);
+    CU_ASSERT_EQUAL(route.sequence, 4);
+    CU_ASSERT_EQUAL(route.session, 7);
+    CU_ASSERT_EQUAL(route.stamp, 0);
+    CU_ASSERT_EQUAL(route.epoch, 0);
+    CU_ASSERT_FALSE(slice_is_set(route.by));
+    ASSERT_SLICE(route.id, "i1");
+    ASSERT_SLICE(route.node, "f1");
+    output_clear(&output);
+    event.to = SLICE(BOB); /* of no session: whose would it be? */
+    give_back(&event, SLICE("f1"), &output);
+    EXPECT_NOTHING(&output);
     buffer_deinit(&body);
     output_deinit(&output);
 }
@@ -191,7 +220,7 @@ static void test_inbox_fences(void)
     } rows[] = {
         {EVENT_SESSION_KICK, true},     {EVENT_SESSION_MOVE, true},
         {EVENT_SESSION_FENCE, true},    {EVENT_SESSION_BOUND, false},
-        {EVENT_SESSION_RESUMED, false},
+        {EVENT_SESSION_RESUMED, false}, {EVENT_SESSION_EXPECT, false},
     };
 
     static const char *const line =
@@ -224,6 +253,9 @@ static void test_inbox_stanzas(void)
     event = stanza(EVENT_STANZA_DELIVER, STANZA_IQ, "get");
     give_back_inbox(&event, &output);
     EXPECT(&output, REFUSED);
+    event = stanza(EVENT_STANZA_DELIVER, STANZA_IQ, "error");
+    give_back_inbox(&event, &output);
+    EXPECT(&output, ROUTED_ANSWER("error"));
     output_deinit(&output);
 }
 
@@ -237,9 +269,15 @@ static void test_inbox_handover(void)
     open_output();
     give_back_inbox(&event, &output);
     EXPECT(&output, ROUTED(""));
+    event.condition = SLICE("stored"); /* the archive knows it by its id */
+    give_back_inbox(&event, &output);
+    EXPECT(&output, ROUTED(""));
     event.condition = SLICE("custody"); /* the archive has it */
     give_back_inbox(&event, &output);
     EXPECT_NOTHING(&output);
+    event = stanza(EVENT_SESSION_UNACKED, STANZA_IQ, "result");
+    give_back_inbox(&event, &output);
+    EXPECT(&output, ROUTED_ANSWER("result"));
     event = stanza(EVENT_SESSION_UNACKED, STANZA_IQ, "get");
     give_back_inbox(&event, &output);
     EXPECT(&output, REFUSED);
@@ -262,6 +300,7 @@ static void test_inbox_handover(void)
 static const struct unit_case cases[] = {
     {"what is given back", test_what_is_given_back},
     {"a message", test_message},
+    {"an answer", test_answer},
     {"a request", test_request},
     {"a fence is answered", test_fence_answer},
     {"fences in an inbox", test_inbox_fences},

@@ -10,6 +10,11 @@
 #define MOVED(id, resource)                                                    \
     "presence presence.update #" id " <" BOB "/" resource " !moved"
 #define MOVE_FROM(node) "inbox:" node " session.move #1 " BOB "/a"
+#define ORDERED(from, to)                                                      \
+    "inbox:" to " session.expect #1", MOVE_FROM(from), MOVED("1", "a")
+#define KICKED(node) "inbox:" node " session.kick #1 " BOB "/a !conflict"
+#define FENCED(node, id, resource)                                             \
+    "inbox:" node " session.fence #" id " " BOB "/" resource
 #define REFUSED(node) "inbox:" node " session.resumed #1 !item-not-found"
 #define REPLAY(id, resource)                                                   \
     "archive archive.replay #" id " " BOB " <" BOB "/" resource
@@ -26,11 +31,12 @@
 /* What was put out last: the fence, the message stored, the refusal. */
 static struct {
     uint64_t fence, refused;
+    uint64_t refused_move; /* number of the move that failed */
     bool is_behind;
     char target[16]; /* of a move */
 } last;
 
-static inline bool outputs_were(const char *const *lines, size_t count)
+static inline void note_outputs(void)
 {
     struct buffer body = BUFFER_EMPTY;
     struct event event;
@@ -45,10 +51,17 @@ static inline bool outputs_were(const char *const *lines, size_t count)
                      SLICE_FORMAT(event.node));
         if (event.type == EVENT_ARCHIVE_STORE)
             last.is_behind = event.is_behind;
-        if (event.type == EVENT_SESSION_RESUMED)
+        if (event.type == EVENT_SESSION_RESUMED) {
             last.refused = event.request;
+            last.refused_move = event.mark;
+        }
     }
     buffer_deinit(&body);
+}
+
+static inline bool outputs_were(const char *const *lines, size_t count)
+{
+    note_outputs();
     return outputs_are(&output, lines, count);
 }
 
@@ -70,16 +83,36 @@ static inline void send_resume(uint64_t session, const char *node,
     fixture_send(&event);
 }
 
-/* The session as its frontend knows it: available, logged in at `session`. */
-static inline void send_fenced(uint64_t number, uint64_t session,
-                               const char *full, const char *node,
-                               const char *condition)
+/* The session as its frontend knows it: available, logged in at `session`,
+ * brought there by the move `mark`. */
+static inline void send_fenced_by(uint64_t mark, uint64_t number,
+                                  uint64_t session, const char *full,
+                                  const char *node, const char *condition)
 {
     struct event event = fixture_fenced(session, full, node, condition);
 
     event.request = number;
+    event.mark = mark;
     event.is_available = true;
     event.stamp = session;
+    fixture_send(&event);
+}
+
+static inline void send_fenced(uint64_t number, uint64_t session,
+                               const char *full, const char *node,
+                               const char *condition)
+{
+    send_fenced_by(number, number, session, full, node, condition);
+}
+
+static inline void send_close(uint64_t session, const char *full,
+                              const char *node)
+{
+    struct event event = fixture_event(EVENT_SESSION_CLOSE);
+
+    event.from = slice_of(full);
+    event.session = session;
+    event.node = slice_of(node);
     fixture_send(&event);
 }
 
@@ -127,7 +160,7 @@ static inline void open_moving(void)
     fixture_open();
     fixture_add(1, "a", true, 0);
     send_resume(1, "f2", 5);
-    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    EXPECT_NOTED(ORDERED("f1", "f2"));
 }
 
 #endif

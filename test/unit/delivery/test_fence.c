@@ -10,7 +10,7 @@ static void test_conflict(void)
     fixture_open();
     fixture_add(1, "a", true, 0);
     send_bind(8, "f2", "a");
-    EXPECT_NOTED("inbox:f1 session.kick #1 " BOB "/a !conflict", GONE("1", "a"),
+    EXPECT_NOTED(KICKED("f1"), GONE("1", "a"),
                  "inbox:f2 session.bound #8 " BOB "/a");
     CU_ASSERT_NOT_EQUAL(last.fence, 0);
     send_message(BOB); /* nobody is available */
@@ -36,8 +36,8 @@ static void test_conflict_nothing_stored(void)
         fixture_open();
         fixture_add(1, "a", true, 0);
         send_bind(8, "f2", "a");
-        EXPECT_NOTED("inbox:f1 session.kick #1 " BOB "/a !conflict",
-                     GONE("1", "a"), "inbox:f2 session.bound #8 " BOB "/a");
+        EXPECT_NOTED(KICKED("f1"), GONE("1", "a"),
+                     "inbox:f2 session.bound #8 " BOB "/a");
         send_fenced(last.fence, 1, BOB "/a", "f1", conditions[i]);
         EXPECT_NOTHING(&output);
         send_presence(8, BOB "/a");
@@ -55,7 +55,7 @@ static void test_no_fence_needed(void)
     fixture_add(2, "b", true, 0);
     last.fence = 77;
     send_bind(8, "f2", "a");
-    EXPECT_NOTED("inbox:f1 session.kick #1 " BOB "/a !conflict", GONE("1", "a"),
+    EXPECT_NOTED(KICKED("f1"), GONE("1", "a"),
                  "inbox:f2 session.bound #8 " BOB "/a");
     CU_ASSERT_EQUAL(last.fence, 0);
     send_message(BOB);
@@ -72,7 +72,7 @@ static void test_two_fences(void)
     open_moving();
     move = last.fence;
     send_bind(8, "f3", "a");
-    EXPECT_NOTED("inbox:f2 session.kick #1 " BOB "/a !conflict", GONE("1", "a"),
+    EXPECT_NOTED(KICKED("f2"), GONE("1", "a"),
                  "inbox:f3 session.bound #8 " BOB "/a");
     kick = last.fence;
     CU_ASSERT_NOT_EQUAL(move, kick);
@@ -165,7 +165,7 @@ static void test_moved_older(void)
     send_bind(8, "f3", "a");
     output_clear(&output);
     send_fenced(3, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED("inbox:f2 session.kick #1 " BOB "/a !conflict");
+    EXPECT_NOTED(KICKED("f2"));
     CU_ASSERT_NOT_EQUAL(last.fence, 0);
     CU_ASSERT_FALSE(fixture_has(1));
     CU_ASSERT_TRUE(fixture_has(8));
@@ -177,8 +177,7 @@ static void test_moved_newer(void)
     fixture_open();
     fixture_add(1, "a", true, 0)->stamp = 1;
     send_fenced(3, 8, BOB "/a", "f2", "moved");
-    EXPECT_NOTED("inbox:f1 session.kick #1 " BOB "/a !conflict", GONE("1", "a"),
-                 MOVED("8", "a"));
+    EXPECT_NOTED(KICKED("f1"), GONE("1", "a"), MOVED("8", "a"));
     CU_ASSERT_FALSE(fixture_has(1));
     send_fenced(last.fence, 1, BOB "/a", "f1", "ended");
     EXPECT_NOTED(REPLAY("8", "a")); /* it came online meanwhile */
@@ -195,14 +194,14 @@ static void test_node_gone(void)
     snapshot_node_gone(delivery, SLICE("f1"), &output);
     EXPECT_NOTED(GONE("1", "a")); /* the other one gets the messages */
     snapshot_node_gone(delivery, SLICE("f2"), &output);
-    EXPECT_NOTED("inbox:f2 session.fence #2 " BOB "/b", GONE("2", "b"));
+    EXPECT_NOTED(FENCED("f2", "2", "b"), GONE("2", "b"));
     CU_ASSERT_NOT_EQUAL(last.fence, 0);
     send_message(BOB);
     send_returned(BOB);
     EXPECT_NOTED(STORE(""), STORE_RETURNED(""));
     CU_ASSERT_FALSE(last.is_behind);
     fence_tick(delivery, clock_now_ms() + 5000, &output);
-    EXPECT_NOTED("inbox:f2 session.fence #2 " BOB "/b");
+    EXPECT_NOTED(FENCED("f2", "2", "b"));
     CU_ASSERT_FALSE(is_forgotten());
     send_fenced(last.fence, 2, BOB "/b", NULL, "item-not-found");
     EXPECT_NOTHING(&output);
@@ -210,14 +209,109 @@ static void test_node_gone(void)
     fixture_close();
 }
 
-/* One that is there without getting messages is no reason to go on. */
-static void test_node_gone_negative(void)
+/* Who makes up for a session that is kicked, lost or closed?  One that gets
+ * what it got; anyone who gets messages, if it got none. */
+
+struct presence {
+    bool is_available;
+    int64_t priority;
+};
+
+static void kick_a(void)
+{
+    send_bind(8, "f3", "a");
+}
+
+static void lose_a(void)
+{
+    snapshot_node_gone(delivery, SLICE("f1"), &output);
+}
+
+static void close_a(void)
+{
+    send_close(1, BOB "/a", "f1");
+}
+
+/* If nobody does, messages wait; else they go to the other at once. */
+static void check_made_up(void (*end)(void), struct presence of,
+                          struct presence other, bool is_fenced)
+{
+    fixture_open();
+    fixture_add(1, "a", of.is_available, of.priority);
+    session_set_node(fixture_add(2, "b", other.is_available, other.priority),
+                     SLICE("f2"));
+    last.fence = 0;
+    end();
+    note_outputs();
+    output_clear(&output);
+    CU_ASSERT_EQUAL(last.fence != 0, is_fenced);
+    CU_ASSERT_FALSE(fixture_has(1));
+    CU_ASSERT_TRUE(fixture_has(2));
+    send_message(BOB);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_ARCHIVE_STORE), is_fenced);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_STANZA_DELIVER), !is_fenced);
+    fixture_close();
+}
+
+static void test_made_up_for(void)
+{
+    static const struct {
+        struct presence of, other;
+        bool is_fenced;
+    } rows[] = {
+        {{true, 0}, {true, 0}, false},  {{true, 0}, {true, 1}, false},
+        {{true, 1}, {true, 0}, true},   {{true, 0}, {true, -1}, true},
+        {{true, 0}, {false, 5}, true},  {{true, -1}, {true, 0}, false},
+        {{false, 5}, {true, 0}, false}, {{false, 0}, {true, -1}, true},
+        {{true, -1}, {false, 0}, true},
+    };
+
+    static void (*const ends[])(void) = {kick_a, lose_a, close_a};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(ends); j++)
+            check_made_up(ends[j], rows[i].of, rows[i].other,
+                          rows[i].is_fenced);
+    }
+}
+
+/* What is on its way to its inbox comes before what comes later. */
+static void test_closed_session(void)
 {
     fixture_open();
     fixture_add(1, "a", true, 0);
-    session_set_node(fixture_add(2, "b", true, -1), SLICE("f2"));
-    snapshot_node_gone(delivery, SLICE("f1"), &output);
-    EXPECT_NOTED("inbox:f1 session.fence #1 " BOB "/a", GONE("1", "a"));
+    send_close(1, BOB "/a", "f1");
+    EXPECT_NOTED(FENCED("f1", "1", "a"), GONE("1", "a"));
+    CU_ASSERT_NOT_EQUAL(last.fence, 0);
+    send_message(BOB);
+    EXPECT_NOTED(STORE(""));
+    CU_ASSERT_TRUE(last.is_behind);
+    send_returned(BOB);
+    EXPECT_NOTED(STORE_RETURNED(""));
+    CU_ASSERT_FALSE(last.is_behind);
+    send_fenced(last.fence, 1, BOB "/a", "f1", "here");
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+/* Where it was before: it is not over, it has moved on. */
+static void test_closed_elsewhere(void)
+{
+    fixture_open();
+    fixture_add(1, "a", true, 0);
+    send_close(1, BOB "/a", "f2");
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(fixture_has(1));
+    fixture_close();
+
+    open_moving();
+    send_close(1, BOB "/a", "f1");
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(fixture_has(1));
+    send_close(1, BOB "/a", "f2"); /* it has come, and ended */
+    EXPECT_NOTED(FENCED("f2", "1", "a"), GONE("1", "a"));
+    CU_ASSERT_FALSE(fixture_has(1));
     fixture_close();
 }
 
@@ -240,7 +334,7 @@ static void test_new_node_gone(void)
     open_moving();
     move = last.fence;
     snapshot_node_gone(delivery, SLICE("f2"), &output);
-    EXPECT_NOTED("inbox:f2 session.fence #1 " BOB "/a", GONE("1", "a"));
+    EXPECT_NOTED(FENCED("f2", "1", "a"), GONE("1", "a"));
     gone = last.fence;
     send_fenced(move, 1, BOB "/a", NULL, "item-not-found");
     EXPECT_NOTED(REFUSED("f2"));
@@ -287,7 +381,9 @@ int main(void)
         {"moved, older", test_moved_older},
         {"moved, newer", test_moved_newer},
         {"a frontend is gone", test_node_gone},
-        {"gone, and one with negative priority", test_node_gone_negative},
+        {"who makes up for it", test_made_up_for},
+        {"a session is closed", test_closed_session},
+        {"closed elsewhere", test_closed_elsewhere},
         {"the old frontend is gone", test_old_node_gone},
         {"the new frontend is gone", test_new_node_gone},
         {"a snapshot while moving", test_snapshot_while_moving},

@@ -9,16 +9,18 @@ static void test_move(void)
     fixture_open();
     fixture_add(1, "a", true, 0);
     send_resume(1, "f2", 5);
-    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &event));
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 1, &body, &event));
     ASSERT_SLICE(event.node, "f2");
     CU_ASSERT_NOT_EQUAL(event.request, 0);
     CU_ASSERT_NOT_EQUAL(event.request, 5); /* that is the asker's */
-    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 1, &body, &event));
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 2, &body, &event));
     ASSERT_SLICE(event.node, "f2");
-    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    EXPECT_NOTED(ORDERED("f1", "f2")); /* expected before anything comes */
     send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
     EXPECT_NOTED(MOVED("1", "a"));
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    CU_ASSERT_EQUAL(fixture_get(1)->move, last.fence);
+    CU_ASSERT_FALSE(fixture_get(1)->is_moving);
     buffer_deinit(&body);
     fixture_close();
 }
@@ -53,12 +55,31 @@ static void test_repeats(void)
     EXPECT_NOTHING(&output);
     send_fenced(fence, 1, BOB "/a", "f2", "moved");
     EXPECT_NOTED(MOVED("1", "a"));
-    send_resume(1, "f2", 5); /* it is there */
-    EXPECT_NOTHING(&output);
+    send_resume(1, "f2", 6); /* it is there: who has it would not ask */
+    EXPECT_NOTED(REFUSED("f2"));
+    CU_ASSERT_EQUAL(last.refused, 6);
+    CU_ASSERT_EQUAL(last.refused_move, 0);
     send_fenced(fence, 1, BOB "/a", "f2", "moved");
     EXPECT_NOTED(MOVED("1", "a"));
     send_message(BOB);
     EXPECT_NOTED(LIVE("f2", "1", BOB));
+    fixture_close();
+}
+
+/* It has the session, says delivery, and asks for it: it has lost it, or
+ * delivery does not know better.  Nobody may wait for nothing. */
+static void test_asked_by_its_place(void)
+{
+    fixture_open();
+    fixture_add(1, "a", true, 0);
+    send_resume(1, "f1", 5);
+    EXPECT_NOTED(REFUSED("f1"));
+    CU_ASSERT_EQUAL(last.refused, 5);
+    CU_ASSERT_TRUE(fixture_has(1));
+    send_resume(1, "f1", 0);
+    EXPECT_NOTED(REFUSED("f1"));
+    send_message(BOB);
+    EXPECT_NOTED(LIVE("f1", "1", BOB)); /* there is no fence */
     fixture_close();
 }
 
@@ -71,6 +92,7 @@ static void test_asked_again(void)
     send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
     EXPECT_NOTED(REFUSED("f2"), GONE("1", "a"));
     CU_ASSERT_EQUAL(last.refused, 6);
+    CU_ASSERT_EQUAL(last.refused_move, last.fence);
     fixture_close();
 }
 
@@ -81,7 +103,7 @@ static void test_third_place(void)
     send_resume(1, "f3", 6);
     EXPECT_NOTHING(&output);
     send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"), MOVE_FROM("f2"), MOVED("1", "a"));
+    EXPECT_NOTED(MOVED("1", "a"), ORDERED("f2", "f3"));
     CU_ASSERT_STRING_EQUAL(last.target, "f3");
     send_message(BOB);
     EXPECT_NOTED(STORE(" #1"));
@@ -131,9 +153,12 @@ static void test_offers(void)
     EXPECT_NOTED(MOVED("1", "a"));
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
     send_resume(1, "f3", 0);
-    EXPECT_NOTED(MOVE_FROM("f2"), MOVED("1", "a"));
+    EXPECT_NOTED(ORDERED("f2", "f3"));
     send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
-    EXPECT_NOTED(GONE("1", "a")); /* nobody waits */
+    /* Nobody waits, but something may have come for it. */
+    EXPECT_NOTED(REFUSED("f3"), GONE("1", "a"));
+    CU_ASSERT_EQUAL(last.refused, 0);
+    CU_ASSERT_EQUAL(last.refused_move, last.fence);
     fixture_close();
 }
 
@@ -153,10 +178,145 @@ static void test_not_found_unavailable(void)
     fixture_open();
     fixture_add(1, "a", false, 0);
     send_resume(1, "f2", 5);
-    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    EXPECT_NOTED(ORDERED("f1", "f2"));
     send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
     EXPECT_NOTED(REFUSED("f2"));
     CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+/* Another move was quicker, whose end is to come: this one is no failure. */
+static void test_handed_over(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    send_message(BOB);
+    EXPECT_NOTED(STORE(" #1"));
+    send_fenced(move, 1, BOB "/a", "f1", "handed-over");
+    EXPECT_NOTED(REPLAY("1", "a"));
+    CU_ASSERT_TRUE(fixture_has(1));
+    send_fenced(move - 1, 1, BOB "/a", "f3", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
+    CU_ASSERT_FALSE(fixture_get(1)->is_moving);
+    fixture_close();
+}
+
+/* Numbers of moves. */
+
+/* It has moved on since: whoever still tells the story has an old copy. */
+static void test_lower_number(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_fenced(move - 1, 1, BOB "/a", "f3", "moved");
+    EXPECT_NOTED(KICKED("f3"));
+    CU_ASSERT_NOT_EQUAL(last.fence, move);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    CU_ASSERT_EQUAL(fixture_get(1)->move, move);
+    send_message(BOB);
+    EXPECT_NOTED(STORE(" #1"));
+    CU_ASSERT_TRUE(last.is_behind); /* what that one gives back comes first */
+    send_fenced(last.fence, 1, BOB "/a", "f3", "ended");
+    EXPECT_NOTED(REPLAY("1", "a"));
+    CU_ASSERT_TRUE(fixture_has(1));
+    fixture_close();
+}
+
+/* The same move cannot have ended at two places. */
+static void test_same_number_elsewhere(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_fenced(move, 1, BOB "/a", "f3", "moved");
+    EXPECT_NOTED(KICKED("f3"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    fixture_close();
+}
+
+/* Told twice, and in between it has been asked for elsewhere: it is on its way
+ * from there, and still is if that fails. */
+static void test_told_again_on_its_way(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_resume(1, "f3", 6);
+    EXPECT_NOTED(ORDERED("f2", "f3"));
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
+    CU_ASSERT_TRUE(fixture_get(1)->is_moving);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    EXPECT_NOTED(REFUSED("f3"), GONE("1", "a"));
+    fixture_close();
+}
+
+/* A later owner's number is a higher one. */
+static void test_higher_number(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    send_fenced(move + 9, 1, BOB "/a", "f3", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
+    CU_ASSERT_EQUAL(fixture_get(1)->move, move + 9);
+    fixture_close();
+}
+
+/* It was there already: the number of the order is not that of the session. */
+static void test_moved_to_where_it_is(void)
+{
+    open_moving();
+    send_fenced_by(0, last.fence, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(MOVED("1", "a"));
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 0);
+    send_message(BOB);
+    EXPECT_NOTED(LIVE("f2", "1", BOB));
+    fixture_close();
+}
+
+/* Closed, kicked or lost on its way: it must not live on where it arrives. */
+static void test_ended_on_its_way(void)
+{
+    uint64_t move;
+    uint64_t kick;
+
+    open_moving();
+    move = last.fence;
+    send_bind(8, "f3", "a");
+    EXPECT_NOTED(KICKED("f2"), GONE("1", "a"),
+                 "inbox:f3 session.bound #8 " BOB "/a");
+    send_presence(8, BOB "/a");
+    output_clear(&output);
+    kick = last.fence;
+    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    EXPECT_NOTED(KICKED("f2"));
+    CU_ASSERT_NOT_EQUAL(last.fence, kick);
+    CU_ASSERT_FALSE(fixture_has(1));
+    CU_ASSERT_TRUE(fixture_has(8));
+    send_fenced(kick, 1, BOB "/a", "f2", "ended");
+    EXPECT_NOTHING(&output);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    EXPECT_NOTED(REPLAY("8", "a")); /* it has just come online */
     fixture_close();
 }
 
@@ -204,6 +364,39 @@ static void test_behind(void)
     }
 }
 
+/* What is for a session that does not move waits for nothing; what is for the
+ * user waits with the rest. */
+static void test_another_session(void)
+{
+    open_moving();
+    fixture_add(2, "b", true, 0);
+    fixture_add(3, "c", false, 0);
+    send_message(BOB "/b");
+    EXPECT_NOTED(LIVE("f1", "2", BOB "/b"));
+    send_message(BOB "/c");
+    EXPECT_NOTED(LIVE("f1", "3", BOB "/c"));
+    send_message(BOB);
+    send_message(BOB "/a");
+    CU_ASSERT_EQUAL(output.count, 2);
+    output_clear(&output);
+    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    output_clear(&output);
+    fixture_close();
+}
+
+/* A fence is for its JID: who takes the resource over waits, too. */
+static void test_same_resource(void)
+{
+    fixture_open();
+    fixture_add(1, "a", true, 0);
+    send_bind(8, "f2", "a");
+    output_clear(&output);
+    send_message(BOB "/a");
+    EXPECT_NOTED(STORE(""));
+    CU_ASSERT_TRUE(last.is_behind);
+    fixture_close();
+}
+
 /* What has no place in the archive waits for nothing. */
 static void test_headline(void)
 {
@@ -228,7 +421,7 @@ static void test_replay_interrupted(void)
     request = delivery->request;
     output_clear(&output);
     send_resume(1, "f2", 5);
-    EXPECT_NOTED(MOVE_FROM("f1"), MOVED("1", "a"));
+    EXPECT_NOTED(ORDERED("f1", "f2"));
     answer.to = SLICE(BOB);
     answer.session = 1;
     answer.node = SLICE("f1");
@@ -249,6 +442,7 @@ int main(void)
         {"a session moves", test_move},
         {"an unknown session", test_unknown_session},
         {"repeats", test_repeats},
+        {"asked for by its place", test_asked_by_its_place},
         {"asked again", test_asked_again},
         {"a third place", test_third_place},
         {"a third place fails", test_third_place_fails},
@@ -256,8 +450,17 @@ int main(void)
         {"offers", test_offers},
         {"not found", test_not_found},
         {"not found, unavailable", test_not_found_unavailable},
+        {"handed over", test_handed_over},
+        {"a lower number", test_lower_number},
+        {"the same number elsewhere", test_same_number_elsewhere},
+        {"told again on its way", test_told_again_on_its_way},
+        {"a higher number", test_higher_number},
+        {"moved to where it is", test_moved_to_where_it_is},
+        {"ended on its way", test_ended_on_its_way},
         {"live at once", test_live_at_once},
         {"messages behind the fence", test_behind},
+        {"another session", test_another_session},
+        {"the same resource", test_same_resource},
         {"a headline", test_headline},
         {"a replay is interrupted", test_replay_interrupted},
     };

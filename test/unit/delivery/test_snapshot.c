@@ -162,6 +162,57 @@ static void test_moved(void)
     fixture_close();
 }
 
+/* How far the session's moves have come is part of the report. */
+static void test_move_number(void)
+{
+    struct event old = report(1, "f1", "a", true);
+    struct event event = report(1, "f2", "a", true);
+    struct event fenced;
+
+    old.mark = 20;
+    event.mark = 40;
+    fixture_open();
+    snapshot_session(delivery, &event, &output);
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 40);
+    fenced = fixture_fenced(1, BOB "/a", "f1", "moved");
+    fenced.mark = 20;
+    fixture_send(&fenced);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_SESSION_KICK), 1);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    snapshot_session(delivery, &old, &output); /* about to forget it */
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 40);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
+    event.mark = 60;
+    event.node = SLICE("f3");
+    snapshot_session(delivery, &event, &output);
+    CU_ASSERT_EQUAL(fixture_get(1)->move, 60);
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
+    fixture_close();
+}
+
+/* A former owner's clock was ahead: our moves are later ones all the same. */
+static void test_move_of_the_future(void)
+{
+    struct event event = report(1, "f1", "a", true);
+    struct event resume = fixture_event(EVENT_SESSION_RESUME);
+    struct buffer body = BUFFER_EMPTY;
+    struct event move;
+
+    fixture_open();
+    event.mark = delivery->request + 1000;
+    snapshot_session(delivery, &event, &output);
+    resume.to = SLICE(BOB);
+    resume.session = 1;
+    resume.node = SLICE("f2");
+    resume.request = 5;
+    fixture_send(&resume);
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 1, &body, &move));
+    CU_ASSERT_EQUAL_FATAL(move.type, EVENT_SESSION_MOVE);
+    CU_ASSERT_TRUE(move.request > event.mark);
+    buffer_deinit(&body);
+    fixture_close();
+}
+
 static void test_node_gone(void)
 {
     struct event fenced;
@@ -197,6 +248,8 @@ int main(void)
         {"two frontends claim one resource", test_conflict},
         {"a bound session is newer", test_bound_is_newer},
         {"a session moved", test_moved},
+        {"the number of a move", test_move_number},
+        {"a move of the future", test_move_of_the_future},
         {"a frontend is gone", test_node_gone},
     };
 

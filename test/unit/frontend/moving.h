@@ -153,9 +153,10 @@ static inline void deliver_ping(uint64_t session)
     send_event(inbox_queue_, &event);
 }
 
-/* What delivery orders; the answer to it carries FENCE. */
-static inline void order(enum event_type type, uint64_t session,
-                         const char *node, const char *condition)
+/* What delivery orders; the answer to it carries `number`. */
+static inline void order_as(uint64_t number, enum event_type type,
+                            uint64_t session, const char *node,
+                            const char *condition)
 {
     struct event event;
 
@@ -164,10 +165,35 @@ static inline void order(enum event_type type, uint64_t session,
     event.sequence = 1;
     event.to = SLICE(DESK);
     event.session = session;
-    event.request = FENCE;
+    event.request = number;
     event.node = slice_of(node);
     event.condition = slice_of(condition);
     send_event(inbox_queue_, &event);
+}
+
+static inline void order(enum event_type type, uint64_t session,
+                         const char *node, const char *condition)
+{
+    order_as(FENCE, type, session, node, condition);
+}
+
+static inline void expect_session(uint64_t session)
+{
+    order(EVENT_SESSION_EXPECT, session, NULL, NULL);
+}
+
+/* The answer to a fence of that number is published next. */
+static inline void check_fenced(uint64_t number, const char *condition)
+{
+    const char *exchange = NULL;
+    const struct event *fenced = next_published(&exchange);
+
+    CU_ASSERT_STRING_EQUAL(exchange, "ocean.delivery");
+    CU_ASSERT_EQUAL(fenced->type, EVENT_SESSION_FENCED);
+    CU_ASSERT_EQUAL(fenced->request, number);
+    ASSERT_SLICE(fenced->from, DESK);
+    ASSERT_SLICE(fenced->node, daemon_node(frontend->daemon));
+    ASSERT_SLICE(fenced->condition, condition);
 }
 
 static inline void tick(uint64_t later_ms)

@@ -3,17 +3,28 @@
 #include "../../../frontend/seen.h"
 #include "moving.h"
 
-static void send_unacked(unsigned n, const char *condition)
+static uint64_t position; /* of the next stanza that comes along */
+
+static void send_unacked_of(uint64_t move, uint64_t mark, unsigned n,
+                            const char *condition)
 {
     struct event event = message(EVENT_SESSION_UNACKED, ELSEWHERE, n);
 
+    event.request = move;
+    event.mark = mark;
     event.condition = slice_of(condition);
     send_event(inbox_queue_, &event);
 }
 
+/* The next one of the move FENCE. */
+static void send_unacked(unsigned n, const char *condition)
+{
+    send_unacked_of(FENCE, position++, n, condition);
+}
+
 /* alice/desk, available; 3 stanzas came from the client, 7 were acknowledged,
  * messages up to `given` were given out. */
-static void send_transfer(unsigned given)
+static void send_transfer_of(uint64_t move, unsigned given)
 {
     struct slice directed = SLICE("carol@localhost/x");
     struct seen *seen = NULL;
@@ -34,7 +45,7 @@ static void send_transfer(unsigned given)
     event.sequence = 1;
     event.from = SLICE(DESK);
     event.session = ELSEWHERE;
-    event.request = FENCE;
+    event.request = move;
     event.count = 3;
     event.mark = 7;
     event.node = SLICE(OTHER_NODE);
@@ -53,6 +64,20 @@ static void send_transfer(unsigned given)
     buffer_deinit(&window);
 }
 
+static void send_transfer(unsigned given)
+{
+    send_transfer_of(FENCE, given);
+}
+
+/* With nothing on its way yet. */
+static void open_frontend(void)
+{
+    fixture_open(fixture_plain);
+    position = 0;
+}
+
+#define ENDED_DIRECTED                                                         \
+    "delivery stanza.route presence/unavailable carol@localhost/x <" DESK
 #define REPORTED                                                               \
     "delivery session.fenced presence <" DESK " !moved {<show>away</show>}"
 
@@ -63,6 +88,7 @@ static void check_report(void)
 
     CU_ASSERT_EQUAL(fenced->type, EVENT_SESSION_FENCED);
     CU_ASSERT_EQUAL(fenced->request, FENCE);
+    CU_ASSERT_EQUAL(fenced->mark, FENCE);
     CU_ASSERT_EQUAL(fenced->session, ELSEWHERE);
     CU_ASSERT_EQUAL(fenced->priority, 5);
     CU_ASSERT_EQUAL(fenced->stamp, 1700000000000);
@@ -80,7 +106,7 @@ static void test_arrival(void)
     struct client client;
     size_t acked;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "8");
     acked = fake_bus_acked(inbox_queue_);
     deliver(ELSEWHERE, 3); /* early: does not overtake */
@@ -94,7 +120,7 @@ static void test_arrival(void)
     CU_ASSERT_TRUE(client_is_quiet(&client));
     EXPECT_NOTHING_PUBLISHED();
     confirm();
-    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 3); /* not m2 */
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* not m2, m3 */
     client_send(&client, ANSWER("10"));
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
@@ -107,8 +133,7 @@ static void test_arrival(void)
     ignore_published();
     /* Who was sent directed presence is told of the end. */
     client_send(&client, "</stream:stream>");
-    EXPECT_LINE("delivery stanza.route presence/unavailable carol@localhost/x "
-                "<" DESK);
+    EXPECT_LINE(ENDED_DIRECTED);
     EXPECT_LINE("delivery session.close <" DESK);
     client_close(&client);
     fixture_close();
@@ -120,17 +145,23 @@ static void test_arrival_repeats(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "9");
     deliver(ELSEWHERE, 2); /* given back there, and routed again */
     deliver(ELSEWHERE, 3);
     send_transfer(2);
     CU_ASSERT_TRUE(client_is_resumed(&client, "3", ""));
     CU_ASSERT_FALSE(is_here(ELSEWHERE)); /* it said 9, and 7 were sent */
+    EXPECT_LINE(REPORTED);
+    EXPECT_LINE(ENDED_DIRECTED);
+    EXPECT_LINE("delivery session.close <" DESK);
+    EXPECT_LINE(GIVEN_BACK("m2"));
+    EXPECT_LINE(GIVEN_BACK("m3"));
+    EXPECT_NOTHING_PUBLISHED();
     client_close(&client);
     fixture_close();
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "7");
     deliver(ELSEWHERE, 2);
     deliver(ELSEWHERE, 3);
@@ -150,12 +181,12 @@ static void test_arrival_twice(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "7");
     send_unacked(1, NULL);
     send_transfer(1);
     check_report();
-    send_unacked(1, NULL);
+    send_unacked_of(FENCE, 0, 1, NULL);
     send_transfer(1);
     check_report();
     EXPECT_NOTHING_PUBLISHED();
@@ -175,7 +206,7 @@ static void test_arrival_redelivered(void)
     struct client client;
     size_t acked;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "7");
     send_unacked(1, NULL);
     send_unacked(2, NULL);
@@ -186,16 +217,16 @@ static void test_arrival_redelivered(void)
     ignore_published();
     fake_bus_reset(inbox_queue_, "connection lost");
     acked = fake_bus_acked(inbox_queue_);
-    send_unacked(1, NULL);
-    send_unacked(2, NULL);
-    send_unacked(3, "custody");
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    send_unacked_of(FENCE, 2, 3, "custody");
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1);
     CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
     client_send(&client, ANSWER("8"));
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2);
-    send_unacked(1, NULL); /* once more, too late */
+    send_unacked_of(FENCE, 0, 1, NULL); /* once more, too late */
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 3);
     client_send(&client, ANSWER("10"));
@@ -207,13 +238,68 @@ static void test_arrival_redelivered(void)
     fixture_close();
 }
 
+/* The same before the session has come: the broker must not be told that they
+ * are done before the client has them. */
+static void test_redelivered_on_its_way(void)
+{
+    struct client client;
+    size_t acked;
+
+    open_frontend();
+    ask_elsewhere(&client, "7");
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    deliver(ELSEWHERE, 3);
+    confirm();
+    fake_bus_reset(inbox_queue_, "connection lost");
+    acked = fake_bus_acked(inbox_queue_);
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    deliver(ELSEWHERE, 3);
+    send_transfer(2);
+    confirm();
+    CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m1m2m3"));
+    EXPECT_TEXT(&client, SM("r"));
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1); /* transfer */
+    client_send(&client, ANSWER("8"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2);
+    client_send(&client, ANSWER("10"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
+    client_close(&client);
+    fixture_close();
+}
+
+/* What came early is taken into custody, too, if its client does not come. */
+static void test_early_in_custody(void)
+{
+    size_t acked;
+
+    open_frontend();
+    expect_session(ELSEWHERE);
+    deliver(ELSEWHERE, 3);
+    send_transfer(0);
+    check_report();
+    confirm();
+    acked = fake_bus_acked(inbox_queue_);
+    tick(0);
+    EXPECT_LINE(CUSTODY("m3"));
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked);
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 1);
+    fixture_close();
+}
+
 /* In custody: not again, and taken out when the client has it. */
 static void test_arrival_in_custody(void)
 {
     struct client client;
     size_t acked;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "7");
     acked = fake_bus_acked(inbox_queue_);
     send_unacked(1, "custody");
@@ -236,7 +322,7 @@ static void test_arrival_unawaited(void)
     struct client client;
     size_t acked;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "7");
     client_close(&client);
     confirm();
@@ -255,35 +341,215 @@ static void test_arrival_unawaited(void)
     EXPECT_NOTHING_PUBLISHED();
     client_close(&client);
     tick(frontend->config.resume_timeout + 1000);
-    EXPECT_LINE("delivery stanza.route presence/unavailable carol@localhost/x "
-                "<" DESK);
+    EXPECT_LINE(ENDED_DIRECTED);
     EXPECT_LINE("delivery session.close <" DESK);
     EXPECT_NOTHING_PUBLISHED(); /* the archive has it */
     fixture_close();
 }
 
-/* Kicked on its way: what is here of it is kept for it; if nothing is, what
- * came early goes back before the answer. */
+/* Repeats and other moves. */
+
+/* Published twice, because a confirm was lost. */
+static void test_published_twice(void)
+{
+    struct client client;
+
+    open_frontend();
+    ask_elsewhere(&client, "7");
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    send_unacked_of(FENCE, 2, 1, NULL); /* not by its id: it was sent twice */
+    send_transfer(2);
+    check_report();
+    CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m1m2m1"));
+    EXPECT_TEXT(&client, SM("r"));
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    client_close(&client);
+    fixture_close();
+}
+
+/* The first one did not come to its end.  Stanzas of it that are late, too,
+ * are of no interest any more. */
+static void test_newer_move(void)
+{
+    struct client client;
+
+    open_frontend();
+    ask_elsewhere(&client, "7");
+    send_unacked_of(FENCE, 0, 1, NULL);
+    send_unacked_of(FENCE, 1, 2, NULL);
+    send_unacked_of(FENCE + 1, 0, 2, NULL);
+    send_unacked_of(FENCE, 2, 3, NULL);
+    send_unacked_of(FENCE + 1, 1, 4, NULL);
+    send_transfer_of(FENCE + 1, 4);
+    CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m2m4"));
+    EXPECT_TEXT(&client, SM("r"));
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    client_close(&client);
+    fixture_close();
+}
+
+/* It was here, and has gone on: the story of how it came is an old one. */
+static void test_older_transfer(void)
+{
+    open_frontend();
+    send_transfer(0);
+    check_report();
+    order_as(FENCE + 5, EVENT_SESSION_MOVE, ELSEWHERE, OTHER_NODE, NULL);
+    EXPECT_LINE("frontend session.transfer presence <" DESK
+                " {<show>away</show>}");
+    confirm();
+    CU_ASSERT_FALSE(is_here(ELSEWHERE));
+    send_transfer(0);
+    send_transfer_of(FENCE + 5, 0);
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_FALSE(is_here(ELSEWHERE));
+    send_transfer_of(FENCE + 6, 0); /* back again */
+    CU_ASSERT_TRUE(is_here(ELSEWHERE));
+    CU_ASSERT_EQUAL(session_find(frontend, ELSEWHERE)->move, FENCE + 6);
+    fixture_close();
+}
+
+/* Expected. */
+
+static void send_failed(uint64_t move)
+{
+    struct event event;
+
+    event_init(&event, EVENT_SESSION_RESUMED);
+    event.origin = 9;
+    event.sequence = 1;
+    event.session = ELSEWHERE;
+    event.mark = move;
+    event.condition = SLICE("item-not-found");
+    send_event(inbox_queue_, &event);
+}
+
+/* Nobody waits for it here; from the first word of it on it is awaited. */
+static void test_expected(void)
+{
+    open_frontend();
+    deliver(ELSEWHERE, 1);
+    EXPECT_LINE(GIVEN_BACK("m1"));
+    expect_session(ELSEWHERE);
+    CU_ASSERT_TRUE(arrival_expects(frontend, ELSEWHERE));
+    deliver(ELSEWHERE, 2);
+    EXPECT_NOTHING_PUBLISHED();
+    send_transfer(0);
+    CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
+    EXPECT_LINE(REPORTED);
+    EXPECT_NOTHING_PUBLISHED();
+    expect_session(ELSEWHERE); /* a repeat */
+    CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
+    fixture_close();
+}
+
+/* It does not come: that is about one move, and not about a later one. */
+static void test_failed(void)
+{
+    open_frontend();
+    expect_session(ELSEWHERE);
+    deliver(ELSEWHERE, 1);
+    send_failed(FENCE);
+    EXPECT_LINE(GIVEN_BACK("m1"));
+    CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
+    deliver(ELSEWHERE, 2);
+    send_unacked_of(FENCE + 1, 0, 1, NULL);
+    send_failed(FENCE);
+    CU_ASSERT_TRUE(arrival_expects(frontend, ELSEWHERE));
+    send_failed(FENCE + 1);
+    CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
+    EXPECT_LINE(GIVEN_BACK("m2"));
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+static void test_too_old(void)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    open_frontend();
+    expect_session(ELSEWHERE);
+    deliver(ELSEWHERE, 1);
+    send_unacked(2, NULL);
+    order(EVENT_SESSION_KICK, ELSEWHERE, NULL, "conflict");
+    arrivals_tick(frontend, now_ms + 9 * 60 * 1000);
+    EXPECT_NOTHING_PUBLISHED();
+    arrivals_tick(frontend, clock_now_ms() + 10 * 60 * 1000);
+    EXPECT_LINE(GIVEN_BACK("m1")); /* not m2: who had it does that */
+    check_fenced(FENCE, "item-not-found");
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_FALSE(arrival_expects(frontend, ELSEWHERE));
+    fixture_close();
+}
+
+/* Kicked on its way: it comes first, then it ends, with all that was for it,
+ * and then the fence is answered. */
 static void test_kicked_on_its_way(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
+    open_frontend();
     ask_elsewhere(&client, "7");
     deliver(ELSEWHERE, 5);
-    order(EVENT_SESSION_KICK, ELSEWHERE, NULL, "conflict");
-    EXPECT_LINE(GIVEN_BACK("m5"));
-    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
     send_unacked(1, NULL);
+    order_as(FENCE + 1, EVENT_SESSION_KICK, ELSEWHERE, NULL, "conflict");
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    send_transfer(1);
+    check_report();
+    EXPECT_TEXT(&client, FAILED("item-not-found"));
+    CU_ASSERT_FALSE(is_here(ELSEWHERE));
+    EXPECT_LINE(ENDED_DIRECTED);
+    EXPECT_LINE(GIVEN_BACK("m1"));
+    EXPECT_LINE(GIVEN_BACK("m5"));
+    check_fenced(FENCE + 1, "ended");
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
+/* Of none that is on its way. */
+static void test_kicked_unknown(void)
+{
+    open_frontend();
     order(EVENT_SESSION_KICK, ELSEWHERE, NULL, "conflict");
-    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    check_fenced(FENCE, "item-not-found");
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* Kicked on its way, and does not come. */
+static void test_kicked_and_failed(void)
+{
+    open_frontend();
+    expect_session(ELSEWHERE);
+    deliver(ELSEWHERE, 5);
+    order_as(FENCE + 1, EVENT_SESSION_KICK, ELSEWHERE, NULL, "conflict");
+    EXPECT_NOTHING_PUBLISHED();
+    send_failed(FENCE);
+    EXPECT_LINE(GIVEN_BACK("m5"));
+    check_fenced(FENCE + 1, "item-not-found");
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* When it has come. */
+static void test_kicked_later(void)
+{
+    struct client client;
+
+    open_frontend();
+    ask_elsewhere(&client, "7");
+    send_unacked(1, NULL);
     send_transfer(1);
     EXPECT_LINE(REPORTED);
     CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m1"));
     order(EVENT_SESSION_KICK, ELSEWHERE, NULL, "conflict");
     EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
-    EXPECT_LINE("delivery stanza.route presence/unavailable carol@localhost/x "
-                "<" DESK);
+    EXPECT_LINE(ENDED_DIRECTED);
     EXPECT_LINE(GIVEN_BACK("m1"));
     EXPECT_LINE("delivery session.fenced <" DESK " !ended");
     client_close(&client);
@@ -293,7 +559,7 @@ static void test_kicked_on_its_way(void)
 /* What is not complete at the end. */
 static void test_arrival_at_exit(void)
 {
-    fixture_open(fixture_plain);
+    open_frontend();
     send_unacked(1, NULL);
     deliver(ELSEWHERE, 2);
     fixture_close();
@@ -304,9 +570,20 @@ static const struct unit_case cases[] = {
     {"arrival, repeats", test_arrival_repeats},
     {"arrival, twice", test_arrival_twice},
     {"arrival, handed out again", test_arrival_redelivered},
+    {"handed out again on its way", test_redelivered_on_its_way},
+    {"early in custody", test_early_in_custody},
     {"arrival in custody", test_arrival_in_custody},
     {"arrival unawaited", test_arrival_unawaited},
+    {"published twice", test_published_twice},
+    {"a newer move", test_newer_move},
+    {"an older transfer", test_older_transfer},
+    {"expected", test_expected},
+    {"failed", test_failed},
+    {"too old", test_too_old},
     {"kicked on its way", test_kicked_on_its_way},
+    {"kicked, unknown", test_kicked_unknown},
+    {"kicked and failed", test_kicked_and_failed},
+    {"kicked later", test_kicked_later},
     {"arrival at exit", test_arrival_at_exit},
 };
 

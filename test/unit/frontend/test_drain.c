@@ -198,6 +198,46 @@ static void test_nobody(void)
     }
 }
 
+/* Who has asked for a snapshot still waits for its end. */
+static void test_snapshot(void)
+{
+    enum { SESSIONS = 2000 }; /* several turns */
+
+    size_t reported = 0;
+    const char *exchange = NULL;
+    const struct event *event;
+    struct event ask;
+    char full[64];
+
+    open_frontend(true);
+    for (uint64_t id = 1; id <= SESSIONS; id++) {
+        snprintf(full, sizeof(full), "alice@localhost/%u", (unsigned)id);
+        session_create_detached(frontend, id, slice_of(full));
+    }
+    event_init(&ask, EVENT_SNAPSHOT_ASK);
+    ask.origin = 5;
+    ask.service = SLICE("oceanctl");
+    ask.partition = 0xffff;
+    ask.node = SLICE("oceanctl.1-beef");
+    ask.request = 3;
+    send_event(node_queue_, &ask);
+    CU_ASSERT_PTR_NOT_NULL(frontend->snapshots);
+    raise(SIGTERM);
+    for (int i = 0; i < 1000 && frontend->snapshots; i++) {
+        poll(NULL, 0, 1);
+        pump();
+    }
+    CU_ASSERT_PTR_NULL(frontend->snapshots);
+    CU_ASSERT_TRUE(daemon_is_draining(frontend->daemon));
+    do {
+        event = next_published(&exchange);
+        reported += event->type == EVENT_SNAPSHOT_SESSION;
+    } while (event->type != EVENT_SNAPSHOT_END);
+    CU_ASSERT_EQUAL(event->count, SESSIONS);
+    CU_ASSERT_EQUAL(reported, SESSIONS);
+    fixture_close();
+}
+
 /* Before login, and in the middle of it. */
 static void test_not_logged_in(void)
 {
@@ -226,6 +266,7 @@ static const struct unit_case cases[] = {
     {"arrival", test_arrival},
     {"not resumable", test_not_resumable},
     {"nobody to hand it to", test_nobody},
+    {"a snapshot under way", test_snapshot},
     {"not logged in", test_not_logged_in},
 };
 

@@ -62,8 +62,53 @@ static void test_move(void)
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 4);
     EXPECT_NOTHING_PUBLISHED(); /* delivery knows where it is */
+    fixture_close();
+}
+
+/* Each stanza says of which move it is, and its place. */
+static void test_positions(void)
+{
+    struct client client;
+    const char *exchange = NULL;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    for (unsigned n = 1; n <= 3; n++)
+        deliver(client.session, n);
     order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
-    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    for (unsigned n = 0; n < 3; n++) {
+        const struct event *unacked = next_published(&exchange);
+
+        CU_ASSERT_EQUAL(unacked->type, EVENT_SESSION_UNACKED);
+        CU_ASSERT_EQUAL(unacked->session, client.session);
+        CU_ASSERT_EQUAL(unacked->request, FENCE);
+        CU_ASSERT_EQUAL(unacked->mark, n);
+        CU_ASSERT_EQUAL(unacked->sequence, n + 1);
+        CU_ASSERT_EQUAL(unacked->epoch, 0);
+        CU_ASSERT_FALSE(slice_is_set(unacked->by));
+    }
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    fixture_close();
+}
+
+/* What may not be deleted there without its client's word. */
+static void test_move_from_archive(void)
+{
+    struct client client;
+    struct event event;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    event = message(EVENT_STANZA_DELIVER, client.session, 1);
+    event.by = SLICE("archive.03");
+    event.epoch = 5;
+    send_event(inbox_queue_, &event);
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE("frontend session.unacked message alice@localhost <" PC
+                " !stored durable {<body>m1</body>}");
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
     fixture_close();
 }
 
@@ -100,6 +145,87 @@ static void test_move_in_custody(void)
                 " !custody durable {<body>m1</body>}");
     EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
     fixture_close(); /* not confirmed */
+}
+
+/* Not sent yet: it goes along. */
+static void test_stanza_in_time(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_send(&client,
+                "<message to='bob@localhost'><body>x</body></message>");
+    client_break(&client);
+    ignore_published();
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    deliver(client.session, 1);
+    EXPECT_NOTHING_PUBLISHED();
+    confirm();
+    EXPECT_LINE(UNACKED("m1"));
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* Asked for elsewhere before anything was sent: the later move counts. */
+static void test_second_move_in_time(void)
+{
+    struct client client;
+    const char *exchange = NULL;
+    const struct event *transfer;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_send(&client,
+                "<message to='bob@localhost'><body>x</body></message>");
+    client_break(&client);
+    ignore_published();
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_as(FENCE + 1, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
+             NULL);
+    EXPECT_NOTHING_PUBLISHED();
+    confirm();
+    transfer = next_published(&exchange);
+    CU_ASSERT_EQUAL(transfer->type, EVENT_SESSION_TRANSFER);
+    CU_ASSERT_EQUAL(transfer->request, FENCE + 1);
+    CU_ASSERT_STRING_EQUAL(
+        fake_bus_published(bus, fake_bus_count(bus) - 1)->key.data,
+        "frontend.3-cafe");
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* Sent, or even gone for a while: another move comes too late.  The answer to
+ * this one comes from where the session is. */
+static void test_second_move_late(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    order_as(FENCE + 1, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
+             NULL);
+    check_fenced(FENCE + 1, "handed-over");
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_NOTHING_PUBLISHED();
+    confirm();
+    CU_ASSERT_FALSE(is_here(client.session));
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_NOTHING_PUBLISHED();
+    handovers_tick(frontend, clock_now_ms() + 50000);
+    order_as(FENCE + 2, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
+             NULL);
+    check_fenced(FENCE + 2, "handed-over");
+    handovers_tick(frontend, clock_now_ms() + 61000);
+    order_as(FENCE + 3, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
+             NULL);
+    check_fenced(FENCE + 3, "item-not-found");
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
 }
 
 /* Comes too late to go along. */
@@ -294,8 +420,13 @@ static void test_fence(void)
 
 static const struct unit_case cases[] = {
     {"move", test_move},
+    {"positions", test_positions},
+    {"move from the archive", test_move_from_archive},
     {"move from an open connection", test_move_from_open_connection},
     {"move in custody", test_move_in_custody},
+    {"a stanza in time", test_stanza_in_time},
+    {"a second move in time", test_second_move_in_time},
+    {"a second move, late", test_second_move_late},
     {"a stanza while moving", test_stanza_while_moving},
     {"move refused", test_move_refused},
     {"unroutable", test_unroutable},

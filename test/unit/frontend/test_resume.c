@@ -287,6 +287,65 @@ static void test_two_wait(void)
     fixture_close();
 }
 
+/* A client that takes its output slowly is not waited for without end, unless
+ * it is what it has missed: nobody else could get rid of that. */
+
+enum { BIG_BYTES = 8000, BIG_COUNT = 50 };
+
+static void deliver_big(uint64_t session)
+{
+    static char payload[BIG_BYTES];
+    static unsigned n = 100;
+    struct event event = message(EVENT_STANZA_DELIVER, session, n++);
+
+    memset(payload, ' ', sizeof(payload));
+    event.payload = (struct slice){payload, sizeof(payload)};
+    send_event(inbox_queue_, &event);
+}
+
+/* Little is on its way, the rest waits here. */
+static void narrow(const struct client *client)
+{
+    const struct connection *connection = TAILQ_FIRST(&frontend->connections);
+    int bytes = 4096;
+
+    setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    setsockopt(connection->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+static void test_slow(void)
+{
+    static const char *const options[] = {"--tls", "off", "--max-output-bytes",
+                                          "64K", NULL};
+    struct client client;
+    struct client again;
+    const struct connection *connection;
+
+    fixture_open(options);
+    client_enable(&client);
+    client_break(&client);
+    for (int i = 0; i < BIG_COUNT; i++)
+        deliver_big(client.session);
+    client_return(&again);
+    confirm();
+    narrow(&again);
+    client_resume(&again, "0");
+    connection = TAILQ_FIRST(&frontend->connections);
+    CU_ASSERT_TRUE(connection->output.size >
+                   2 * frontend->config.max_output_bytes);
+    CU_ASSERT_FALSE(is_detached(client.session));
+    for (int i = 0; i < BIG_COUNT; i++)
+        EXPECT_TEXT(&again, "</message>");
+    EXPECT_TEXT(&again, SM("r"));
+    pump();
+    CU_ASSERT_EQUAL(connection->output.size, 0);
+    for (int i = 0; i < BIG_COUNT; i++) /* as much again, and no excuse */
+        deliver_big(client.session);
+    CU_ASSERT_TRUE(is_detached(client.session));
+    client_close(&again);
+    fixture_close();
+}
+
 /* Refused. */
 
 static void test_bad_requests(void)
@@ -477,6 +536,7 @@ static const struct unit_case cases[] = {
     {"sent while waiting", test_sent_while_waiting},
     {"the old connection is open", test_old_connection_open},
     {"two wait", test_two_wait},
+    {"slow", test_slow},
     {"bad requests", test_bad_requests},
     {"without a token", test_without_token},
     {"bound already", test_bound_already},

@@ -261,7 +261,7 @@ static void test_custody_event(void)
     CU_ASSERT_EQUAL(store->type, EVENT_ARCHIVE_STORE);
     CU_ASSERT_EQUAL(store->origin, 77);
     CU_ASSERT_EQUAL(store->sequence, 8);
-    CU_ASSERT_EQUAL(store->session, 5); /* limits do not count */
+    CU_ASSERT_EQUAL(store->session, session->id); /* for whom it is kept */
     CU_ASSERT_EQUAL(store->mark, 0);
     CU_ASSERT_NOT_EQUAL(store->stamp, 0);
     CU_ASSERT_FALSE(store->is_behind);
@@ -274,8 +274,8 @@ static void test_custody_event(void)
     close_queue();
 }
 
-/* It came again, from the archive, where it is about to be deleted. */
-static void test_custody_ends(void)
+/* It came again: the archive has it already, and keeps it. */
+static void test_custody_lasts(void)
 {
     struct event event;
     bool is_settled;
@@ -289,13 +289,58 @@ static void test_custody_ends(void)
     receipt = receipt_for(&is_settled);
     unacked_again(&queue, &event, receipt);
     bus_receipt_seal(receipt);
-    CU_ASSERT_FALSE(is_free(&is_settled));
-    unacked_release(&queue, session, clock_now_ms(), 0);
-    EXPECT_LINE(CUSTODY("a"));
     CU_ASSERT_TRUE(is_free(&is_settled));
+    unacked_release(&queue, session, clock_now_ms(), 0);
+    EXPECT_NOTHING_PUBLISHED();
     unacked_acknowledged(&queue, session);
     EXPECT_LINE("archive archive.drop alice@localhost");
     close_queue();
+}
+
+/* What comes from the archive is deleted there by nobody but its client, even
+ * if nobody has custody of it; and it may be taken into custody, like any. */
+static void test_from_archive(void)
+{
+    static const struct {
+        const char *by, *condition;
+        bool is_dropped;
+    } rows[] = {
+        {"archive.03", NULL, true},    {NULL, "stored", true},
+        {"delivery.03", NULL, false},  {NULL, NULL, false},
+        {"archivist.03", NULL, false},
+    };
+
+    const char *exchange = NULL;
+    const struct event *drop;
+    bool is_settled;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct event event = stanza(STANZA_MESSAGE, NULL, 3, "a");
+        struct bus_receipt *receipt;
+
+        event.by = slice_of(rows[i].by);
+        event.condition = slice_of(rows[i].condition);
+        open_queue();
+        receipt = receipt_for(&is_settled);
+        unacked_add(&queue, &event, receipt, true);
+        unacked_add(&queue, &event, receipt, true);
+        bus_receipt_seal(receipt);
+        CU_ASSERT_FALSE(is_free(&is_settled)); /* held all the same */
+        unacked_acknowledged(&queue, session);
+        if (rows[i].is_dropped) {
+            drop = next_published(&exchange);
+            CU_ASSERT_EQUAL(drop->type, EVENT_ARCHIVE_DROP);
+            CU_ASSERT_EQUAL(drop->origin, 77);
+            CU_ASSERT_EQUAL(drop->sequence, 3);
+        }
+        EXPECT_NOTHING_PUBLISHED();
+        unacked_release(&queue, session, clock_now_ms(), 0);
+        EXPECT_LINE(CUSTODY("a"));
+        unacked_acknowledged(&queue, session);
+        EXPECT_LINE("archive archive.drop alice@localhost");
+        CU_ASSERT_TRUE(is_free(&is_settled));
+        close_queue();
+    }
 }
 
 /* The end. */
@@ -343,10 +388,43 @@ static void test_clear(void)
     close_queue();
 }
 
-static void describe(void *argument, const struct event *event)
+static void test_move(void)
 {
-    buffer_appendf(argument, "%.*s%s ", SLICE_FORMAT(event->payload),
-                   slice_is(event->condition, "custody") ? "!" : "");
+    struct unacked_queue other;
+    bool is_settled;
+    size_t bytes;
+
+    open_queue();
+    unacked_init(&other);
+    add(1, "a", NULL);
+    unacked_move(&other, &queue);
+    bytes = other.bytes;
+    CU_ASSERT_EQUAL(queue.count, 0);
+    CU_ASSERT_EQUAL(queue.bytes, 0);
+    CU_ASSERT_EQUAL(other.count, 1);
+    CU_ASSERT_TRUE(bytes > 0);
+    add(2, "b", &is_settled);
+    add(3, "c", NULL);
+    unacked_move(&queue, &other); /* to the end */
+    unacked_move(&queue, &other);
+    CU_ASSERT_EQUAL(queue.count, 3);
+    CU_ASSERT_TRUE(queue.bytes > bytes);
+    unacked_acknowledged(&queue, session);
+    CU_ASSERT_TRUE(is_free(&is_settled));
+    unacked_give_back(&queue, frontend);
+    EXPECT_LINE(GIVEN_BACK("c"));
+    EXPECT_LINE(GIVEN_BACK("a"));
+    EXPECT_NOTHING_PUBLISHED();
+    close_queue();
+}
+
+static void describe(void *argument, const struct event *event,
+                     struct bus_receipt *receipt)
+{
+    buffer_appendf(argument, "%.*s", SLICE_FORMAT(event->payload));
+    if (slice_is_set(event->condition))
+        buffer_appendf(argument, "!%.*s", SLICE_FORMAT(event->condition));
+    buffer_append_text(argument, receipt ? "+ " : " ");
 }
 
 static void test_each(void)
@@ -365,9 +443,12 @@ static void test_each(void)
     event = stanza(STANZA_MESSAGE, NULL, 4, "c");
     event.condition = SLICE("custody"); /* as it was where it comes from */
     unacked_add(&queue, &event, NULL, true);
+    event.condition = SLICE("stored");
+    unacked_add(&queue, &event, NULL, true);
     add(5, "b", NULL);
+    add(6, "d", &is_settled);
     unacked_each(&queue, describe, &all);
-    ASSERT_SLICE(buffer_slice(&all), "a! p c! b ");
+    ASSERT_SLICE(buffer_slice(&all), "a!custody p c!custody c!stored b d+ ");
     buffer_deinit(&all);
     close_queue();
 }
@@ -379,9 +460,11 @@ static const struct unit_case cases[] = {
     {"again", test_again},
     {"release", test_release},
     {"what the archive gets", test_custody_event},
-    {"custody ends", test_custody_ends},
+    {"custody lasts", test_custody_lasts},
+    {"from the archive", test_from_archive},
     {"give back", test_give_back},
     {"clear", test_clear},
+    {"move", test_move},
     {"each", test_each},
 };
 
