@@ -148,8 +148,9 @@ def compare(bob, sent):
 
 def test(count, rate):
     # For a while nobody knows that bob is about to come back, and more gathers
-    # than is kept for somebody absent.
-    os.environ["OCEAN_MAX_OFFLINE"] = "0"
+    # than is kept for somebody absent; and when it comes he is not quick.
+    os.environ.update(OCEAN_MAX_OFFLINE="0", OCEAN_MAX_UNACKED="100000",
+                      OCEAN_MAX_UNACKED_BYTES="64M")
     with Cluster(frontends=FRONTENDS, delivery=2, archive=2) as cluster:
         alice = cluster.client("alice", frontend=1)
         alice.enable()
