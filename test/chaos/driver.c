@@ -3,6 +3,10 @@
  * keep a journal (journal.h).  Shares no code with the server.
  *
  *     chaos_driver --journal FILE --ports P,P,P --clients N --rate R --seed S
+ *                  --silent N --silent-rate R --plain --no-presence
+ *
+ * Silent clients never acknowledge anything, and are sent messages too; plain
+ * ones do not enable XEP-0198, which makes sense only if nothing fails.
  *
  * Commands come on standard input, a line each:
  *     rst C            client C resets its connection
@@ -35,17 +39,23 @@ enum {
     TRIES = 4,              /* to find somebody who may send */
 };
 
-struct fleet fleet = {.count = 30, .random = 1};
+struct fleet fleet = {.count = 30, .has_presence_changes = true, .random = 1};
+
+/* Messages that are due at even distances. */
+struct flow {
+    uint64_t rate; /* per second, of all together */
+    uint64_t sent_until_us;
+};
 
 static struct {
     const char *journal;
-    uint64_t rate; /* messages per second, of all together */
-    uint64_t sent_until_us;
+    struct flow chat;
+    struct flow to_silent;
     bool is_finishing;
     uint64_t deadline_us;
     uint64_t arrived_us; /* everything, since; 0: not */
     struct bytes commands;
-} driver = {.rate = 100};
+} driver = {.chat = {.rate = 100}};
 
 /* xorshift64*; the seed is not 0. */
 uint64_t fleet_random(uint64_t limit)
@@ -61,7 +71,8 @@ uint64_t fleet_random(uint64_t limit)
 static void fail_usage(void)
 {
     fputs("usage: chaos_driver --journal FILE --ports P,P,P [--clients N] "
-          "[--rate R] [--seed S]\n",
+          "[--rate R] [--seed S] [--silent N --silent-rate R] [--plain] "
+          "[--no-presence]\n",
           stderr);
     exit(64);
 }
@@ -96,6 +107,10 @@ static void parse_options(int argc, char **argv)
         {"clients", required_argument, NULL, 'c'},
         {"rate", required_argument, NULL, 'r'},
         {"seed", required_argument, NULL, 's'},
+        {"silent", required_argument, NULL, 'q'},
+        {"silent-rate", required_argument, NULL, 'Q'},
+        {"plain", no_argument, NULL, 'P'},
+        {"no-presence", no_argument, NULL, 'N'},
         {0},
     };
     int option;
@@ -108,14 +123,25 @@ static void parse_options(int argc, char **argv)
         else if (option == 'c')
             fleet.count = (unsigned)number_of(optarg);
         else if (option == 'r')
-            driver.rate = number_of(optarg);
+            driver.chat.rate = number_of(optarg);
         else if (option == 's')
             fleet.random = number_of(optarg) * 2654435769u + 1;
+        else if (option == 'q')
+            fleet.silent = (unsigned)number_of(optarg);
+        else if (option == 'Q')
+            driver.to_silent.rate = number_of(optarg);
+        else if (option == 'P')
+            fleet.is_plain = true;
+        else if (option == 'N')
+            fleet.has_presence_changes = false;
         else
             fail_usage();
     }
     /* With fewer clients somebody would be his own partner. */
     if (!driver.journal || !fleet.port_count || fleet.count < 10)
+        fail_usage();
+    if ((driver.to_silent.rate && !fleet.silent) ||
+        (fleet.silent && fleet.is_plain))
         fail_usage();
 }
 
@@ -167,28 +193,45 @@ static void on_input(void)
 
 /* Sending. */
 
-static void send_one(void)
+/* NULL: of those who were asked, nobody can. */
+static struct client *find_sender(void)
 {
     for (int i = 0; i < TRIES; i++) {
         struct client *client = &fleet.clients[fleet_random(fleet.count)];
-        unsigned k = (unsigned)fleet_random(PARTNERS);
 
-        if (!client_may_send(client))
-            continue;
-        client_send_message(client, ledger_partner(client->index, k));
-        return;
+        if (client_may_send(client))
+            return client;
     }
+    return NULL;
 }
 
-static void send_due(uint64_t now)
+static void send_chat(struct client *client, uint64_t due_us)
 {
-    uint64_t pause_us = SECOND / driver.rate;
+    unsigned k = (unsigned)fleet_random(PARTNERS);
 
-    if (now - driver.sent_until_us > CATCH_UP_US)
-        driver.sent_until_us = now - CATCH_UP_US;
-    while (now - driver.sent_until_us >= pause_us) {
-        driver.sent_until_us += pause_us;
-        send_one();
+    client_send_message(client, ledger_partner(client->index, k), due_us);
+}
+
+static void send_to_silent(struct client *client, uint64_t due_us)
+{
+    unsigned k = (unsigned)fleet_random(fleet.silent);
+
+    client_send_message(client, fleet.count + k, due_us);
+}
+
+static void send_due(struct flow *flow, uint64_t now,
+                     void (*send)(struct client *client, uint64_t due_us))
+{
+    uint64_t pause_us = flow->rate ? SECOND / flow->rate : UINT64_MAX;
+
+    if (now - flow->sent_until_us > CATCH_UP_US)
+        flow->sent_until_us = now - CATCH_UP_US;
+    while (now - flow->sent_until_us >= pause_us) {
+        struct client *client = find_sender();
+
+        flow->sent_until_us += pause_us;
+        if (client)
+            send(client, flow->sent_until_us);
     }
 }
 
@@ -220,6 +263,11 @@ static bool is_over(uint64_t now)
 
 /* The loop. */
 
+static unsigned client_count(void)
+{
+    return fleet.count + fleet.silent;
+}
+
 static void begin(void)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
@@ -232,12 +280,13 @@ static void begin(void)
         perror("chaos_driver");
         exit(EXIT_FAILURE);
     }
-    ledger_init(fleet.count);
-    fleet.clients = zeroed(fleet.count, sizeof(*fleet.clients));
-    for (unsigned i = 0; i < fleet.count; i++)
+    ledger_init(fleet.count, fleet.silent);
+    fleet.clients = zeroed(client_count(), sizeof(*fleet.clients));
+    for (unsigned i = 0; i < client_count(); i++)
         client_init(&fleet.clients[i], i);
-    driver.sent_until_us = now_us();
-    journal_write(0, "begin %u %" PRIu64, fleet.count, driver.rate);
+    driver.chat.sent_until_us = driver.to_silent.sent_until_us = now_us();
+    journal_write(0, "begin %u %" PRIu64 " %u", fleet.count, driver.chat.rate,
+                  fleet.silent);
 }
 
 static void turn(void)
@@ -253,9 +302,11 @@ static void turn(void)
             on_input();
     }
     now = now_us();
-    if (!driver.is_finishing)
-        send_due(now);
-    for (unsigned i = 0; i < fleet.count; i++) {
+    if (!driver.is_finishing) {
+        send_due(&driver.chat, now, send_chat);
+        send_due(&driver.to_silent, now, send_to_silent);
+    }
+    for (unsigned i = 0; i < client_count(); i++) {
         client_tick(&fleet.clients[i], now);
         client_flush(&fleet.clients[i]);
     }
@@ -264,7 +315,7 @@ static void turn(void)
 
 static void end(void)
 {
-    for (unsigned i = 0; i < fleet.count; i++)
+    for (unsigned i = 0; i < client_count(); i++)
         client_free(&fleet.clients[i]);
     free(fleet.clients);
     ledger_free();
