@@ -4,9 +4,11 @@
  *
  *     chaos_driver --journal FILE --ports P,P,P --clients N --rate R --seed S
  *                  --silent N --silent-rate R --plain --no-presence
+ *                  --online-first
  *
  * Silent clients never acknowledge anything, and are sent messages too; plain
  * ones do not enable XEP-0198, which makes sense only if nothing fails.
+ * --online-first: nothing is sent before everybody is online.
  *
  * Commands come on standard input, a line each:
  *     rst C            client C resets its connection
@@ -35,6 +37,7 @@ enum {
     SECOND = 1000 * 1000,
     DEADLINE_US = 60 * SECOND,
     LINGER_US = 2 * SECOND, /* for copies of what has arrived already */
+    SETTLE_US = 2 * SECOND, /* from being online to having what was stored */
     CATCH_UP_US = SECOND,   /* what was not sent in time for longer is not */
     TRIES = 4,              /* to find somebody who may send */
 };
@@ -51,6 +54,8 @@ static struct {
     const char *journal;
     struct flow chat;
     struct flow to_silent;
+    bool is_waiting;    /* for everybody to be online ... */
+    uint64_t online_us; /* which they are since; 0: not */
     bool is_finishing;
     uint64_t deadline_us;
     uint64_t arrived_us; /* everything, since; 0: not */
@@ -66,13 +71,18 @@ uint64_t fleet_random(uint64_t limit)
     return (fleet.random * 2685821657736338717u >> 11) % limit;
 }
 
+static unsigned client_count(void)
+{
+    return fleet.count + fleet.silent;
+}
+
 /* Options. */
 
 static void fail_usage(void)
 {
     fputs("usage: chaos_driver --journal FILE --ports P,P,P [--clients N] "
           "[--rate R] [--seed S] [--silent N --silent-rate R] [--plain] "
-          "[--no-presence]\n",
+          "[--no-presence] [--online-first]\n",
           stderr);
     exit(64);
 }
@@ -111,6 +121,7 @@ static void parse_options(int argc, char **argv)
         {"silent-rate", required_argument, NULL, 'Q'},
         {"plain", no_argument, NULL, 'P'},
         {"no-presence", no_argument, NULL, 'N'},
+        {"online-first", no_argument, NULL, 'O'},
         {0},
     };
     int option;
@@ -134,6 +145,8 @@ static void parse_options(int argc, char **argv)
             fleet.is_plain = true;
         else if (option == 'N')
             fleet.has_presence_changes = false;
+        else if (option == 'O')
+            driver.is_waiting = true;
         else
             fail_usage();
     }
@@ -235,6 +248,34 @@ static void send_due(struct flow *flow, uint64_t now,
     }
 }
 
+static void send_all_due(uint64_t now)
+{
+    send_due(&driver.chat, now, send_chat);
+    send_due(&driver.to_silent, now, send_to_silent);
+}
+
+static bool is_everybody_online(void)
+{
+    for (unsigned i = 0; i < client_count(); i++) {
+        if (fleet.clients[i].state != CLIENT_ONLINE)
+            return false;
+    }
+    return true;
+}
+
+static void wait_for_clients(uint64_t now)
+{
+    if (!is_everybody_online())
+        driver.online_us = 0;
+    else if (!driver.online_us)
+        driver.online_us = now;
+    if (!driver.online_us || now - driver.online_us < SETTLE_US)
+        return;
+    driver.is_waiting = false;
+    driver.chat.sent_until_us = driver.to_silent.sent_until_us = now;
+    journal_write(0, "start");
+}
+
 /* The end. */
 
 static bool has_everything_arrived(void)
@@ -262,11 +303,6 @@ static bool is_over(uint64_t now)
 }
 
 /* The loop. */
-
-static unsigned client_count(void)
-{
-    return fleet.count + fleet.silent;
-}
 
 static void begin(void)
 {
@@ -302,10 +338,10 @@ static void turn(void)
             on_input();
     }
     now = now_us();
-    if (!driver.is_finishing) {
-        send_due(&driver.chat, now, send_chat);
-        send_due(&driver.to_silent, now, send_to_silent);
-    }
+    if (driver.is_waiting)
+        wait_for_clients(now);
+    else if (!driver.is_finishing)
+        send_all_due(now);
     for (unsigned i = 0; i < client_count(); i++) {
         client_tick(&fleet.clients[i], now);
         client_flush(&fleet.clients[i]);

@@ -112,12 +112,12 @@ class Traffic:
         return self.latencies[min(last, int(part * len(self.latencies)))] * 1e3
 
 
-def online(path):
-    """Logins in the journal so far."""
+def has_started(path):
+    """Everybody is online, and messages are being sent."""
     if not os.path.exists(path):
-        return 0
+        return False
     with open(path, "rb") as journal:
-        return journal.read().count(b" enabled ")
+        return b" start\n" in journal.read()
 
 
 def figures(traffic, before, after, watch):
