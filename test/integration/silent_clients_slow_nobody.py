@@ -36,8 +36,8 @@ def play(folder, *options):
 
 def count(report, name):
     """Of a line of the report about the silent clients."""
-    lines = report.split("clients that acknowledge nothing")[1].splitlines()
-    return int(next(l.split()[-1] for l in lines if l.split()[:1] == [name]))
+    return next(int(line.split()[-1]) for line in report.splitlines()
+                if line.startswith("silent: %s " % name))
 
 
 def show(name, f):
