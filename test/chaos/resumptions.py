@@ -84,7 +84,7 @@ class Bob:
         return 2 + (self.frontend - 2 + 1 + number % (FRONTENDS - 2)) % (FRONTENDS - 1)
 
     def resume(self, number, how):
-        former, holder = self.client, self.frontend
+        former, holder, deaths = self.client, self.frontend, self.deaths()
         former.drop()
         wait_until(lambda: former.is_closed, "the connection is closed")
         self.take()
@@ -110,8 +110,13 @@ class Bob:
             check(how == "killed", "not resumed though the holder was %s" % how)
             self.failed += 1
             self.rebind()
+        if how == "killed":  # or the next one may be handed to the dead
+            wait_until(lambda: self.deaths() > deaths, "it is missed", 20)
         if how != "plain":
             self.cluster.start_missing(frontend=FRONTENDS)
+
+    def deaths(self):
+        return self.cluster.log("frontend.1").count("left without a word")
 
     def rebind(self):
         self.session += 1
