@@ -200,6 +200,20 @@ def killed_while_messages_flow(broker):
     assert facts["longest_turn_ms"] < TURN_MS, facts
 
 
+def killed_before_it_confirms(broker):
+    """Frozen first: what is under way has left us and dies with it."""
+    probe = Probe(broker, "flow", 6000, 2000)
+    probe.wait_for("started")
+    broker.signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    broker.kill()
+    probe.wait_for("disconnected")
+    broker.start()
+    probe.wait_for("connected")
+    facts = probe.result()
+    assert facts["received"] == facts["settled"] == 6000, facts
+
+
 def starved_of_memory(broker):
     probe = Probe(broker, "flow", 5000, 1000)
     probe.wait_for("started")
@@ -269,6 +283,7 @@ SCENARIOS = [
     node_queue_and_dead_letters,
     starved_of_memory,
     killed_while_messages_flow,
+    killed_before_it_confirms,
     frozen_broker_is_given_up,  # leaves messages behind
 ]
 

@@ -331,6 +331,24 @@ static void confirmed_too_late(void)
     end();
 }
 
+static void left_when_all_is_done(void)
+{
+    begin(&plain);
+    say("m");
+    CU_ASSERT_TRUE(is_told("open m"));
+    partition_leave(partition, false);
+    CU_ASSERT_FALSE(fake_bus_is_leaving(queue));
+    CU_ASSERT_EQUAL(partition->state, PARTITION_LEAVING);
+    say("m"); /* the next owner's */
+    CU_ASSERT_TRUE(is_told(""));
+    fake_bus_confirm_one(bus, 0);
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 1);
+    CU_ASSERT_TRUE(fake_bus_is_leaving(queue));
+    fake_bus_close(queue);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ABSENT);
+    end();
+}
+
 /* With a store. */
 
 static void committed_when_confirmed(void)
@@ -536,6 +554,7 @@ static const struct unit_case cases[] = {
     {"behind a barrier", behind_a_barrier},
     {"rejected", rejected_when_the_dead_letter_is_confirmed},
     {"confirmed too late", confirmed_too_late},
+    {"left when all is done", left_when_all_is_done},
     {"committed when confirmed", committed_when_confirmed},
     {"once is enough", once_is_enough},
     {"nothing newer before the commit", nothing_newer_before_the_commit},
