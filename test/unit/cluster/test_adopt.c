@@ -208,6 +208,7 @@ static void acknowledged_when_confirmed(void)
 {
     begin_draining();
     deliver_message();
+    fake_bus_turn(bus);
     CU_ASSERT_EQUAL(put_out(EVENT_STANZA_ROUTE), 1);
     CU_ASSERT_EQUAL(fake_bus_acked(inbox()), 0);
     fake_bus_confirm(bus);
@@ -220,6 +221,7 @@ static void struck_when_it_is_empty(void)
 {
     begin_draining();
     deliver_message();
+    fake_bus_turn(bus);
     tick(2000);
     CU_ASSERT_PTR_NULL(fake_bus_inspecting(bus));
     fake_bus_confirm(bus);
