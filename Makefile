@@ -106,7 +106,7 @@ ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 .PHONY: all help deps up down status unit probes integration client check \
 	check-run chaos-build crash-points poison lint lint-layers lint-ban \
 	lint-cppcheck lint-tidy lint-shell format format-check asan fuzz fuzzers \
-	chaos chaos-check chaos-driver \
+	chaos chaos-check chaos-driver mutants mutants-apply \
 	install clean
 
 all: $(PROGRAMS)
@@ -121,6 +121,7 @@ help:
 	@echo 'make poison         events that crash whoever handles them'
 	@echo 'make asan       everything with address and undefined sanitizers'
 	@echo 'make chaos      DURATION (600) seconds of faults under load, by SEED'
+	@echo 'make mutants    is each broken rule noticed? MUTANTS=name,...'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint | format | format-check | install | clean | deps'
 
@@ -242,6 +243,16 @@ chaos: all chaos-driver
 chaos-check: all chaos-driver
 	@test/chaos/run --duration 60 --seed $(or $(SEED),1488)
 
+# Broken rules that the tests have to notice.
+
+MUTANTS ?=
+
+mutants:
+	@test/chaos/mutants/run $(subst $(comma), ,$(MUTANTS))
+
+mutants-apply:
+	@test/chaos/mutants/run --apply-only
+
 asan:
 	+@$(MAKE) VARIANT=asan all unit
 
@@ -255,7 +266,7 @@ check-run:
 	    chaos-driver >/dev/null
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
 	@test/support/run-all 'make lint-layers' 'make lint-ban' \
-	    'make format-check' || true
+	    'make format-check' 'make mutants-apply' || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 $(UNIT_TESTS) >/dev/null
 	@test/support/run-all $(UNIT_TESTS) || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan \
@@ -339,4 +350,5 @@ install: all
 clean:
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/mutants -prune -o -name '*.d' -print \
+	2>/dev/null)

@@ -200,6 +200,22 @@ def killed_while_messages_flow(broker):
     assert facts["longest_turn_ms"] < TURN_MS, facts
 
 
+def killed_before_it_confirms(broker):
+    """Frozen first, and mostly idle: what is under way has left us, has not
+    been read, and dies with the broker."""
+    probe = Probe(broker, "flow", 60, 5)
+    probe.wait_for("started")
+    time.sleep(1)
+    broker.signal(signal.SIGSTOP)
+    time.sleep(1)
+    broker.kill()
+    probe.wait_for("disconnected")
+    broker.start()
+    probe.wait_for("connected")
+    facts = probe.result()
+    assert facts["received"] == facts["settled"] == 60, facts
+
+
 def starved_of_memory(broker):
     probe = Probe(broker, "flow", 5000, 1000)
     probe.wait_for("started")
@@ -269,6 +285,7 @@ SCENARIOS = [
     node_queue_and_dead_letters,
     starved_of_memory,
     killed_while_messages_flow,
+    killed_before_it_confirms,
     frozen_broker_is_given_up,  # leaves messages behind
 ]
 

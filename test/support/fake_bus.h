@@ -26,6 +26,8 @@ const struct fake_publish *fake_bus_published(const struct bus *bus,
 /* Confirms everything not yet settled and calls what that settles. */
 void fake_bus_confirm(struct bus *bus);
 void fake_bus_confirm_one(struct bus *bus, size_t index);
+/* The end of the loop's turn: calls what is settled already. */
+void fake_bus_turn(struct bus *bus);
 /* That publish finds no queue. */
 void fake_bus_return(struct bus *bus, size_t index);
 /* Only when all are settled. */

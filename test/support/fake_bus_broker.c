@@ -45,6 +45,11 @@ void fake_bus_confirm(struct bus *bus)
     fake_call_ready(bus);
 }
 
+void fake_bus_turn(struct bus *bus)
+{
+    fake_call_ready(bus);
+}
+
 void fake_bus_return(struct bus *bus, size_t index)
 {
     struct fake_publish publish;

@@ -10,6 +10,7 @@ block for a condition with a deadline.
 import base64
 import hashlib
 import hmac
+import json
 import os
 import random
 import shutil
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 import xml.etree.ElementTree as ET
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -217,18 +219,31 @@ class Cluster:
     def start_broker(self):
         self.launcher("broker")
 
-    def queues(self):
-        """Ready and unacknowledged messages and consumers, by queue."""
+    def management(self, path, method="GET", body=None):
+        """The answer of the broker's management API, as text."""
         password = open(os.path.join(self.run_dir, "secrets", "admin")).read().strip()
-        import json
-        import urllib.request
         request = urllib.request.Request(
-            "http://127.0.0.1:%d/api/queues/ocean?disable_stats=true&enable_queue_totals=true"
-            % (self.broker_port + 10000))
+            "http://127.0.0.1:%d/api/%s" % (self.broker_port + 10000, path), method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json"})
         token = base64.b64encode(("admin:" + password).encode()).decode()
         request.add_header("Authorization", "Basic " + token)
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return {q["name"]: q for q in json.load(answer)}
+            return answer.read().decode()
+
+    def queues(self):
+        """Ready and unacknowledged messages and consumers, by queue."""
+        return {q["name"]: q for q in json.loads(self.management(
+            "queues/ocean?disable_stats=true&enable_queue_totals=true"))}
+
+    def close_queues(self, pattern):
+        """From now on they reject everything; until open_queues."""
+        self.management("policies/ocean/closed", "PUT", {
+            "pattern": pattern, "apply-to": "queues",
+            "definition": {"max-length": 0, "overflow": "reject-publish"}})
+
+    def open_queues(self):
+        self.management("policies/ocean/closed", "DELETE")
 
     # Clients.
 
