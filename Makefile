@@ -106,7 +106,7 @@ ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 .PHONY: all help deps up down status unit probes integration client check \
 	check-run chaos-build crash-points poison lint lint-layers lint-ban \
 	lint-cppcheck lint-tidy lint-shell format format-check asan fuzz fuzzers \
-	chaos chaos-check chaos-driver mutants mutants-apply \
+	chaos chaos-check chaos-driver resumptions mutants mutants-apply \
 	install clean
 
 all: $(PROGRAMS)
@@ -121,6 +121,7 @@ help:
 	@echo 'make poison         events that crash whoever handles them'
 	@echo 'make asan       everything with address and undefined sanitizers'
 	@echo 'make chaos      DURATION (600) seconds of faults under load, by SEED'
+	@echo 'make resumptions    COUNT (100) of them while messages flow'
 	@echo 'make mutants    is each broken rule noticed? MUTANTS=name,...'
 	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make lint | format | format-check | install | clean | deps'
@@ -246,6 +247,11 @@ chaos-check: all chaos-driver
 # Broken rules that the tests have to notice.
 
 MUTANTS ?=
+
+# COUNT of resumptions, a third each plain, with a killed, with a stopped holder.
+COUNT ?= 100
+resumptions: all
+	@/usr/bin/python3 test/chaos/resumptions.py --count $(COUNT)
 
 mutants:
 	@test/chaos/mutants/run $(subst $(comma), ,$(MUTANTS))
