@@ -39,24 +39,25 @@ bool store_knows(struct store *store, const struct event *event);
 void store_drop(struct store *store, const struct event *event);
 bool store_has_dropped(struct store *store, const struct event *event);
 /* A client has not acknowledged it yet: kept for the session event->session,
- * whether it is here already or not. */
+ * whether it is here already or not; before all that nobody was given yet. */
 void store_take_custody(struct store *store, const struct event *event);
 /* Forgets older ones, some at a time. */
 void store_purge(struct store *store);
 
 uint64_t store_count(struct store *store, struct slice user);
-/* For event->to.  Rows count up in the order of storing. */
+/* For event->to, behind all that is stored for him. */
 void store_put(struct store *store, const struct event *event);
 /* What was stored for that user with event->is_behind comes next: after all
  * that has been stored until now. */
 void store_unfence(struct store *store, struct slice user);
 /* But not those in custody for that session. */
 void store_delete_until(struct store *store, struct slice user,
-                        uint64_t session, uint64_t row);
+                        uint64_t session, uint64_t place);
 
 bool store_has_messages(struct store *store, struct slice user);
-/* The oldest first; false ends.  Event bytes live until the next call. */
-typedef void (*store_row_fn)(void *argument, uint64_t row, struct slice event);
+/* The oldest first; places rise.  Event bytes live until the next call. */
+typedef void (*store_row_fn)(void *argument, uint64_t place,
+                             struct slice event);
 /* But those in custody for that session, which its frontend has.  Returns true
  * if there are more than `limit`. */
 bool store_each(struct store *store, struct slice user, uint64_t session,

@@ -9,6 +9,16 @@ enum {
     PURGED_PER_TRANSACTION = 5000,
 };
 
+/*
+ * Messages are ordered by `place`: their row times PLACE_GAP, so what comes is
+ * behind all that is there.  What a client has been given, and the archive takes
+ * custody of, is older than what still waits: it goes into the gap before that.
+ */
+#define PLACE_GAP "1048576"
+#define NEXT_ROW                                                               \
+    "((SELECT coalesce(max(seq), 0) FROM sqlite_sequence"                      \
+    " WHERE name = 'message') + 1)"
+
 /* In the place of a path: the client has acknowledged it. */
 #define PATH_DROPPED UINT64_MAX
 
@@ -28,6 +38,7 @@ enum statement {
     COUNT,
     HAS_MESSAGES,
     PUT,
+    PUT_CUSTODY,
     HAS_BEHIND,
     COPY_BEHIND,
     REMOVE_BEHIND,
@@ -58,6 +69,10 @@ static const char *const migrations[] = {
     "UPDATE message SET origin = seen.origin, sequence = seen.sequence"
     " FROM seen WHERE seen.message = message.row;"
     "ALTER TABLE message ADD COLUMN custody INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE message SET place = row << 20;"
+    "DROP INDEX message_user;"
+    "CREATE INDEX message_place ON message (user, place);"
     "CREATE INDEX message_id ON message (origin, sequence);"
     "CREATE INDEX message_behind ON message (user) WHERE behind;"
     "ALTER TABLE seen DROP COLUMN message;",
@@ -244,16 +259,10 @@ bool store_has_messages(struct store *store, struct slice user)
                                 user)) != 0;
 }
 
-static void put_message(struct store *store, const struct event *event,
-                        uint64_t custody)
+static void put_message(struct store *store, sqlite3_stmt *put,
+                        const struct event *event, uint64_t custody)
 {
     struct buffer encoded = BUFFER_EMPTY;
-    sqlite3_stmt *put =
-        with_text(store, PUT,
-                  "INSERT INTO message"
-                  " (user, event, origin, sequence, behind, custody)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                  event->to);
 
     event_encode(&encoded, event);
     sqlite_bind_bytes(put, 2, buffer_slice(&encoded));
@@ -268,7 +277,32 @@ static void put_message(struct store *store, const struct event *event,
 
 void store_put(struct store *store, const struct event *event)
 {
-    put_message(store, event, 0);
+    put_message(
+        store,
+        with_text(store, PUT,
+                  "INSERT INTO message"
+                  " (user, event, origin, sequence, behind, custody, place)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, " NEXT_ROW " * " PLACE_GAP
+                  ")",
+                  event->to),
+        event, 0);
+}
+
+static sqlite3_stmt *put_before_what_waits(struct store *store,
+                                           struct slice user)
+{
+    return with_text(
+        store, PUT_CUSTODY,
+        "INSERT INTO message"
+        " (user, event, origin, sequence, behind, custody, place)"
+        " WITH waits AS (SELECT min(place) AS place FROM message"
+        " WHERE user = ?1 AND custody = 0)"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN waits.place IS NULL"
+        " THEN " NEXT_ROW " * " PLACE_GAP
+        " ELSE max(waits.place - " PLACE_GAP " + 1, (SELECT"
+        " coalesce(max(place), 0) + 1 FROM message WHERE user = ?1 AND"
+        " place < waits.place)) END FROM waits",
+        user);
 }
 
 void store_take_custody(struct store *store, const struct event *event)
@@ -284,7 +318,8 @@ void store_take_custody(struct store *store, const struct event *event)
     sqlite_bind_u64(set, 4, event->session);
     sqlite_run(&store->sqlite, set);
     if (sqlite3_changes(store->sqlite.handle) == 0)
-        put_message(store, event, event->session);
+        put_message(store, put_before_what_waits(store, event->to), event,
+                    event->session);
 }
 
 static bool has_behind(struct store *store, struct slice user)
@@ -302,10 +337,11 @@ void store_unfence(struct store *store, struct slice user)
     sqlite_run(&store->sqlite,
                with_text(store, COPY_BEHIND,
                          "INSERT INTO message"
-                         " (user, event, origin, sequence, custody)"
-                         " SELECT user, event, origin, sequence, custody"
-                         " FROM message"
-                         " WHERE user = ?1 AND behind ORDER BY row",
+                         " (user, event, origin, sequence, custody, place)"
+                         " SELECT user, event, origin, sequence, custody,"
+                         " (" NEXT_ROW " - 1 + row_number() OVER"
+                         " (ORDER BY place)) * " PLACE_GAP " FROM message"
+                         " WHERE user = ?1 AND behind ORDER BY place",
                          user));
     sqlite_run(&store->sqlite,
                with_text(store, REMOVE_BEHIND,
@@ -314,15 +350,15 @@ void store_unfence(struct store *store, struct slice user)
 }
 
 void store_delete_until(struct store *store, struct slice user,
-                        uint64_t session, uint64_t row)
+                        uint64_t session, uint64_t place)
 {
     sqlite3_stmt *delete_until =
         with_text(store, DELETE_UNTIL,
-                  "DELETE FROM message WHERE user = ?1 AND row <= ?2 AND"
+                  "DELETE FROM message WHERE user = ?1 AND place <= ?2 AND"
                   " custody <> ?3",
                   user);
 
-    sqlite_bind_u64(delete_until, 2, row);
+    sqlite_bind_u64(delete_until, 2, place);
     sqlite_bind_u64(delete_until, 3, session);
     sqlite_run(&store->sqlite, delete_until);
 }
@@ -332,8 +368,8 @@ bool store_each(struct store *store, struct slice user, uint64_t session,
 {
     sqlite3_stmt *each =
         with_text(store, EACH,
-                  "SELECT row, event FROM message WHERE user = ?1 AND"
-                  " custody <> ?3 ORDER BY row LIMIT ?2",
+                  "SELECT place, event FROM message WHERE user = ?1 AND"
+                  " custody <> ?3 ORDER BY place LIMIT ?2",
                   user);
     bool has_more = false;
 

@@ -99,7 +99,7 @@ static void test_what_ends_it(void)
         {PLAIN, "old b1 b2 new last "},
         {BEHIND, "old last b1 b2 new "},
         {RETURNED, "old new last b1 b2 "},
-        {CUSTODY, "old new last b1 b2 "},
+        {CUSTODY, "new old last b1 b2 "},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -390,6 +390,28 @@ static void test_custody_behind(void)
     fixture_close();
 }
 
+/* A page that has been given and deleted, and is taken into custody then, is
+ * older than what waits. */
+static void test_custody_comes_first(void)
+{
+    fixture_open();
+    store_message(PLAIN, "p1");
+    store_message(PLAIN, "p2");
+    store_message(CUSTODY, "c1");
+    store_message(CUSTODY, "c2");
+    store_message(PLAIN, "p3");
+    store_message(CUSTODY, "c3");
+    check_order("p1 p2 p3 ");
+    check_order_for(8, "c1 c2 c3 ");
+    fixture_close();
+    fixture_open();
+    store_message(CUSTODY, "c1");
+    store_message(PLAIN, "p1");
+    store_message(CUSTODY, "c2");
+    check_order_for(8, "c1 c2 p1 ");
+    fixture_close();
+}
+
 /* The limit is for those who are away: its session is there. */
 static void test_custody_over_limit(void)
 {
@@ -398,7 +420,7 @@ static void test_custody_over_limit(void)
         store_message(PLAIN, "p");
     store_message(CUSTODY, "c");
     EXPECT_NOTHING(&output);
-    check_order_for(8, "p p p p p c ");
+    check_order_for(8, "c p p p p p ");
     fixture_close();
 }
 
@@ -443,6 +465,7 @@ int main(void)
         {"drop", test_drop},
         {"dropped is not stored", test_dropped_is_not_stored},
         {"mark of a dropped one", test_mark_of_a_dropped},
+        {"custody comes first", test_custody_comes_first},
         {"custody repeated", test_custody_repeated},
         {"whose custody", test_whose_custody},
         {"custody changes", test_custody_changes},
