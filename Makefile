@@ -202,7 +202,7 @@ unit: $(UNIT_TESTS)
 
 # Whole daemons in real clusters.
 
-integration: all probes
+integration: all probes chaos-driver
 	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py))
 
 client: all

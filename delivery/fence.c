@@ -205,6 +205,11 @@ void fence_refuse(const struct event *resume, struct output *output)
     output_to_inbox(output, resume->node, &event);
 }
 
+uint64_t fence_session(const struct user *user)
+{
+    return user->fences ? user->fences->session : 0;
+}
+
 bool fence_covers(const struct user *user, const struct session *session)
 {
     const struct fence *fence = user->fences;

@@ -74,9 +74,19 @@ static bool is_behind(const struct user *user, const struct event *stanza)
     return user && user->fences && !slice_is(stanza->condition, "returned");
 }
 
+/* Limits for absent users do not count for one who is being replayed to, or
+ * has been here until just now. */
+static uint64_t session_present(const struct user *user)
+{
+    const struct session *best = user ? session_best(user) : NULL;
+
+    if (best && replay_is_under_way(user))
+        return best->id;
+    return user ? fence_session(user) : 0;
+}
+
 /* Chat states are for those who are there (XEP-0160), but they do not
- * overtake what is being replayed.  With a session to replay to: the user is
- * there, limits for absent ones do not count. */
+ * overtake what is being replayed. */
 static void store(struct delivery *delivery, struct user *user,
                   const struct event *stanza, struct output *output)
 {
@@ -88,7 +98,7 @@ static void store(struct delivery *delivery, struct user *user,
         return;
     event_copy_as(&event, EVENT_ARCHIVE_STORE, stanza);
     event.to = jid_text_bare(stanza->to);
-    event.session = is_replaying ? best->id : 0;
+    event.session = session_present(user);
     event.node = SLICE_NONE;
     event.is_behind = is_behind(user, stanza);
     if (!event.stamp)

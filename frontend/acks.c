@@ -335,7 +335,7 @@ static bool is_silent(const struct connection *connection, uint64_t now_ms)
     if (connection->is_parked || connection->is_throttled ||
         !bus_is_connected(bus_of(frontend)))
         acks->request_ms = now_ms;
-    return now_ms - acks->request_ms >= frontend->config.ack_timeout;
+    return now_ms >= acks->request_ms + frontend->config.ack_timeout;
 }
 
 static bool is_over_limit(const struct acks *acks)

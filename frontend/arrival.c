@@ -91,7 +91,7 @@ void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
     while (map_next(frontend->arrivals, &position, &key, &value)) {
         struct arrival *arrival = value;
 
-        if (now_ms - arrival->since_ms < AGE_MAX_MS)
+        if (now_ms < arrival->since_ms + AGE_MAX_MS)
             continue;
         map_remove(frontend->arrivals, key);
         give_up(frontend, arrival);

@@ -17,29 +17,48 @@ static void on_step(void *argument);
 
 /* Where. */
 
-static bool may_take_over(const struct member *member)
+static bool may_take_over(const struct member *member, unsigned silent)
 {
     return !strcmp(member->kind, "frontend") && member->state == MEMBER_UP &&
-           !member->is_self;
+           !member->is_self && member->silent <= silent;
 }
 
-/* One of those that are up, spread by the session's id; NULL: none. */
-static const struct member *choose(const struct frontend *frontend, uint64_t id)
+static size_t count_those(struct members *members, unsigned silent)
 {
-    struct members *members = daemon_members(frontend->daemon);
     const struct member *member = NULL;
     size_t count = 0;
 
     while ((member = members_next(members, member)))
-        count += may_take_over(member);
-    if (!count)
-        return NULL;
-    count = id % count;
+        count += may_take_over(member, silent);
+    return count;
+}
+
+static const struct member *nth_of_those(struct members *members,
+                                         unsigned silent, size_t index)
+{
+    const struct member *member = NULL;
+
     while ((member = members_next(members, member))) {
-        if (may_take_over(member) && count-- == 0)
+        if (may_take_over(member, silent) && index-- == 0)
             break;
     }
     return member;
+}
+
+/* One of those that were heard of last, since others may be dead without our
+ * knowing it yet; spread by the session's id.  NULL: there is no other. */
+static const struct member *choose(const struct frontend *frontend, uint64_t id)
+{
+    struct members *members = daemon_members(frontend->daemon);
+    unsigned grace = (unsigned)daemon_common(frontend->daemon)->grace_seconds;
+
+    for (unsigned silent = 0; silent <= grace; silent++) {
+        size_t count = count_those(members, silent);
+
+        if (count)
+            return nth_of_those(members, silent, id % count);
+    }
+    return NULL;
 }
 
 void drain_session(struct session *session)

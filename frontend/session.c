@@ -282,6 +282,7 @@ void session_end_for(struct session *session, const struct event *fence)
     finish(session, fence);
 }
 
+/* Some were detached since this tick began, which `now_ms` is the time of. */
 void sessions_tick(struct frontend *frontend, uint64_t now_ms)
 {
     uint64_t limit = frontend->config.resume_timeout;
@@ -290,7 +291,7 @@ void sessions_tick(struct frontend *frontend, uint64_t now_ms)
     while (session) {
         struct session *next = LIST_NEXT(session, detached);
 
-        if (now_ms - session->detached_ms >= limit && !session->handover)
+        if (now_ms >= session->detached_ms + limit && !session->handover)
             session_end(session, true, "has not come back");
         else
             acks_tick(session, now_ms);

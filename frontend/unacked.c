@@ -178,7 +178,7 @@ void unacked_release(struct unacked_queue *queue, const struct session *session,
     struct unacked *unacked;
 
     STAILQ_FOREACH (unacked, &queue->list, link) {
-        if (now_ms - unacked->sent_ms < age_ms)
+        if (now_ms < unacked->sent_ms + age_ms)
             return;
         if (!unacked->receipt)
             continue;

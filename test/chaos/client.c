@@ -53,6 +53,7 @@ void client_enter(struct client *client, enum client_state state)
 void client_init(struct client *client, unsigned index)
 {
     client->index = index;
+    client->is_silent = index >= fleet.count;
     client->fd = -1;
     client->frontend = index % fleet.port_count + 1;
     client_enter(client, CLIENT_WAITING);
@@ -257,12 +258,13 @@ bool client_may_send(const struct client *client)
            client->output.size < OUTPUT_MAX;
 }
 
-void client_send_message(struct client *client, unsigned to)
+void client_send_message(struct client *client, unsigned to, uint64_t due_us)
 {
     session_send(client,
                  (struct unacked){.kind = STANZA_MESSAGE,
                                   .to = to,
-                                  .number = ledger_send(client->index, to)});
+                                  .number = ledger_send(client->index, to),
+                                  .due_us = due_us});
 }
 
 void client_leave(struct client *client, uint64_t away_us)
@@ -276,7 +278,8 @@ void client_leave(struct client *client, uint64_t away_us)
 
 static void close_stream(struct client *client, uint64_t now)
 {
-    session_acknowledge(client);
+    if (!fleet.is_plain)
+        session_acknowledge(client);
     session_send(client, (struct unacked){.kind = STANZA_UNAVAILABLE});
     bytes_appendf(&client->output, "</stream:stream>");
     client->is_leaving = false;
@@ -301,7 +304,7 @@ static bool is_request_due(const struct client *client, uint64_t now)
 {
     uint64_t pause = now - client->last_request_us;
 
-    if (client->request_us)
+    if (client->request_us || fleet.is_plain)
         return false;
     return client->unrequested >= REQUEST_STANZAS || pause >= REQUEST_US ||
            (client->session.count && pause >= PENDING_US);
@@ -309,6 +312,8 @@ static bool is_request_due(const struct client *client, uint64_t now)
 
 static void tick_online(struct client *client, uint64_t now)
 {
+    if (client->is_silent)
+        return;
     if (client->request_us && now - client->request_us >= ANSWER_US) {
         client_lost(client, "timeout");
         return;
@@ -318,7 +323,8 @@ static void tick_online(struct client *client, uint64_t now)
         close_stream(client, now);
         return;
     }
-    if (now >= client->presence_us && client_may_send(client)) {
+    if (fleet.has_presence_changes && now >= client->presence_us &&
+        client_may_send(client)) {
         client->presence_us = now + PRESENCE_US;
         session_send(client,
                      (struct unacked){.kind = STANZA_PRESENCE,

@@ -41,6 +41,7 @@ struct unacked {
     enum stanza_kind kind;
     unsigned to;
     uint32_t number;
+    uint64_t due_us; /* of a message: when it should have been sent */
 };
 
 struct session {
@@ -58,6 +59,7 @@ struct session {
 
 struct client {
     unsigned index;
+    bool is_silent; /* sends nothing, and acknowledges nothing */
     enum client_state state;
     int fd;
     bool is_watching_output;
@@ -79,7 +81,10 @@ struct client {
 /* What all clients share. */
 struct fleet {
     struct client *clients;
-    unsigned count;
+    unsigned count;  /* that chat, the first in `clients` ... */
+    unsigned silent; /* ... and behind them these */
+    bool is_plain;   /* without XEP-0198 */
+    bool has_presence_changes;
     unsigned ports[16];
     unsigned port_count;
     int epoll;
@@ -106,7 +111,7 @@ void client_enter(struct client *client, enum client_state state);
 
 /* False: it cannot just now. */
 bool client_may_send(const struct client *client);
-void client_send_message(struct client *client, unsigned to);
+void client_send_message(struct client *client, unsigned to, uint64_t due_us);
 
 /* The connection is reset, without a word to the server. */
 void client_reset(struct client *client);

@@ -3,6 +3,12 @@
  * keep a journal (journal.h).  Shares no code with the server.
  *
  *     chaos_driver --journal FILE --ports P,P,P --clients N --rate R --seed S
+ *                  --silent N --silent-rate R --plain --no-presence
+ *                  --online-first
+ *
+ * Silent clients never acknowledge anything, and are sent messages too; plain
+ * ones do not enable XEP-0198, which makes sense only if nothing fails.
+ * --online-first: nothing is sent before everybody is online.
  *
  * Commands come on standard input, a line each:
  *     rst C            client C resets its connection
@@ -31,21 +37,30 @@ enum {
     SECOND = 1000 * 1000,
     DEADLINE_US = 60 * SECOND,
     LINGER_US = 2 * SECOND, /* for copies of what has arrived already */
+    SETTLE_US = 2 * SECOND, /* from being online to having what was stored */
     CATCH_UP_US = SECOND,   /* what was not sent in time for longer is not */
     TRIES = 4,              /* to find somebody who may send */
 };
 
-struct fleet fleet = {.count = 30, .random = 1};
+struct fleet fleet = {.count = 30, .has_presence_changes = true, .random = 1};
+
+/* Messages that are due at even distances. */
+struct flow {
+    uint64_t rate; /* per second, of all together */
+    uint64_t sent_until_us;
+};
 
 static struct {
     const char *journal;
-    uint64_t rate; /* messages per second, of all together */
-    uint64_t sent_until_us;
+    struct flow chat;
+    struct flow to_silent;
+    bool is_waiting;    /* for everybody to be online ... */
+    uint64_t online_us; /* which they are since; 0: not */
     bool is_finishing;
     uint64_t deadline_us;
     uint64_t arrived_us; /* everything, since; 0: not */
     struct bytes commands;
-} driver = {.rate = 100};
+} driver = {.chat = {.rate = 100}};
 
 /* xorshift64*; the seed is not 0. */
 uint64_t fleet_random(uint64_t limit)
@@ -56,12 +71,18 @@ uint64_t fleet_random(uint64_t limit)
     return (fleet.random * 2685821657736338717u >> 11) % limit;
 }
 
+static unsigned client_count(void)
+{
+    return fleet.count + fleet.silent;
+}
+
 /* Options. */
 
 static void fail_usage(void)
 {
     fputs("usage: chaos_driver --journal FILE --ports P,P,P [--clients N] "
-          "[--rate R] [--seed S]\n",
+          "[--rate R] [--seed S] [--silent N --silent-rate R] [--plain] "
+          "[--no-presence] [--online-first]\n",
           stderr);
     exit(64);
 }
@@ -96,6 +117,11 @@ static void parse_options(int argc, char **argv)
         {"clients", required_argument, NULL, 'c'},
         {"rate", required_argument, NULL, 'r'},
         {"seed", required_argument, NULL, 's'},
+        {"silent", required_argument, NULL, 'q'},
+        {"silent-rate", required_argument, NULL, 'Q'},
+        {"plain", no_argument, NULL, 'P'},
+        {"no-presence", no_argument, NULL, 'N'},
+        {"online-first", no_argument, NULL, 'O'},
         {0},
     };
     int option;
@@ -108,14 +134,27 @@ static void parse_options(int argc, char **argv)
         else if (option == 'c')
             fleet.count = (unsigned)number_of(optarg);
         else if (option == 'r')
-            driver.rate = number_of(optarg);
+            driver.chat.rate = number_of(optarg);
         else if (option == 's')
             fleet.random = number_of(optarg) * 2654435769u + 1;
+        else if (option == 'q')
+            fleet.silent = (unsigned)number_of(optarg);
+        else if (option == 'Q')
+            driver.to_silent.rate = number_of(optarg);
+        else if (option == 'P')
+            fleet.is_plain = true;
+        else if (option == 'N')
+            fleet.has_presence_changes = false;
+        else if (option == 'O')
+            driver.is_waiting = true;
         else
             fail_usage();
     }
     /* With fewer clients somebody would be his own partner. */
     if (!driver.journal || !fleet.port_count || fleet.count < 10)
+        fail_usage();
+    if ((driver.to_silent.rate && !fleet.silent) ||
+        (fleet.silent && fleet.is_plain))
         fail_usage();
 }
 
@@ -167,29 +206,74 @@ static void on_input(void)
 
 /* Sending. */
 
-static void send_one(void)
+/* NULL: of those who were asked, nobody can. */
+static struct client *find_sender(void)
 {
     for (int i = 0; i < TRIES; i++) {
         struct client *client = &fleet.clients[fleet_random(fleet.count)];
-        unsigned k = (unsigned)fleet_random(PARTNERS);
 
-        if (!client_may_send(client))
-            continue;
-        client_send_message(client, ledger_partner(client->index, k));
-        return;
+        if (client_may_send(client))
+            return client;
+    }
+    return NULL;
+}
+
+static void send_chat(struct client *client, uint64_t due_us)
+{
+    unsigned k = (unsigned)fleet_random(PARTNERS);
+
+    client_send_message(client, ledger_partner(client->index, k), due_us);
+}
+
+static void send_to_silent(struct client *client, uint64_t due_us)
+{
+    unsigned k = (unsigned)fleet_random(fleet.silent);
+
+    client_send_message(client, fleet.count + k, due_us);
+}
+
+static void send_due(struct flow *flow, uint64_t now,
+                     void (*send)(struct client *client, uint64_t due_us))
+{
+    uint64_t pause_us = flow->rate ? SECOND / flow->rate : UINT64_MAX;
+
+    if (now - flow->sent_until_us > CATCH_UP_US)
+        flow->sent_until_us = now - CATCH_UP_US;
+    while (now - flow->sent_until_us >= pause_us) {
+        struct client *client = find_sender();
+
+        flow->sent_until_us += pause_us;
+        if (client)
+            send(client, flow->sent_until_us);
     }
 }
 
-static void send_due(uint64_t now)
+static void send_all_due(uint64_t now)
 {
-    uint64_t pause_us = SECOND / driver.rate;
+    send_due(&driver.chat, now, send_chat);
+    send_due(&driver.to_silent, now, send_to_silent);
+}
 
-    if (now - driver.sent_until_us > CATCH_UP_US)
-        driver.sent_until_us = now - CATCH_UP_US;
-    while (now - driver.sent_until_us >= pause_us) {
-        driver.sent_until_us += pause_us;
-        send_one();
+static bool is_everybody_online(void)
+{
+    for (unsigned i = 0; i < client_count(); i++) {
+        if (fleet.clients[i].state != CLIENT_ONLINE)
+            return false;
     }
+    return true;
+}
+
+static void wait_for_clients(uint64_t now)
+{
+    if (!is_everybody_online())
+        driver.online_us = 0;
+    else if (!driver.online_us)
+        driver.online_us = now;
+    if (!driver.online_us || now - driver.online_us < SETTLE_US)
+        return;
+    driver.is_waiting = false;
+    driver.chat.sent_until_us = driver.to_silent.sent_until_us = now;
+    journal_write(0, "start");
 }
 
 /* The end. */
@@ -232,12 +316,13 @@ static void begin(void)
         perror("chaos_driver");
         exit(EXIT_FAILURE);
     }
-    ledger_init(fleet.count);
-    fleet.clients = zeroed(fleet.count, sizeof(*fleet.clients));
-    for (unsigned i = 0; i < fleet.count; i++)
+    ledger_init(fleet.count, fleet.silent);
+    fleet.clients = zeroed(client_count(), sizeof(*fleet.clients));
+    for (unsigned i = 0; i < client_count(); i++)
         client_init(&fleet.clients[i], i);
-    driver.sent_until_us = now_us();
-    journal_write(0, "begin %u %" PRIu64, fleet.count, driver.rate);
+    driver.chat.sent_until_us = driver.to_silent.sent_until_us = now_us();
+    journal_write(0, "begin %u %" PRIu64 " %u", fleet.count, driver.chat.rate,
+                  fleet.silent);
 }
 
 static void turn(void)
@@ -253,9 +338,11 @@ static void turn(void)
             on_input();
     }
     now = now_us();
-    if (!driver.is_finishing)
-        send_due(now);
-    for (unsigned i = 0; i < fleet.count; i++) {
+    if (driver.is_waiting)
+        wait_for_clients(now);
+    else if (!driver.is_finishing)
+        send_all_due(now);
+    for (unsigned i = 0; i < client_count(); i++) {
         client_tick(&fleet.clients[i], now);
         client_flush(&fleet.clients[i]);
     }
@@ -264,7 +351,7 @@ static void turn(void)
 
 static void end(void)
 {
-    for (unsigned i = 0; i < fleet.count; i++)
+    for (unsigned i = 0; i < client_count(); i++)
         client_free(&fleet.clients[i]);
     free(fleet.clients);
     ledger_free();

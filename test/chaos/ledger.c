@@ -9,7 +9,8 @@ enum {
     MESSAGE_DONE = 2, /* received or bounced */
 };
 
-/* All messages of one sender to one recipient: a byte of state for each. */
+/* All messages of one sender to one recipient, or of all to a silent one: a
+ * byte of state for each. */
 struct pair {
     uint8_t *states;
     uint32_t count;
@@ -21,17 +22,24 @@ static const unsigned distances[PARTNERS] = {1, 2, 5, 9};
 
 static struct pair *pairs;
 static unsigned client_count;
+static unsigned silent_count;
 static uint64_t outstanding;
 
-void ledger_init(unsigned clients)
+static size_t pair_count(void)
+{
+    return (size_t)client_count * PARTNERS + silent_count;
+}
+
+void ledger_init(unsigned clients, unsigned silent)
 {
     client_count = clients;
-    pairs = zeroed((size_t)clients * PARTNERS, sizeof(*pairs));
+    silent_count = silent;
+    pairs = zeroed(pair_count(), sizeof(*pairs));
 }
 
 void ledger_free(void)
 {
-    for (size_t i = 0; i < (size_t)client_count * PARTNERS; i++)
+    for (size_t i = 0; i < pair_count(); i++)
         free(pairs[i].states);
     free(pairs);
 }
@@ -43,6 +51,8 @@ unsigned ledger_partner(unsigned from, unsigned k)
 
 static struct pair *find_pair(unsigned from, unsigned to)
 {
+    if (to >= client_count && to - client_count < silent_count)
+        return &pairs[(size_t)client_count * PARTNERS + to - client_count];
     for (unsigned k = 0; from < client_count && k < PARTNERS; k++) {
         if (ledger_partner(from, k) == to)
             return &pairs[(size_t)from * PARTNERS + k];

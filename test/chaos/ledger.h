@@ -1,6 +1,9 @@
 /*
  * Who sends to whom, and what has become of every message: only so that the
  * driver knows when everything has arrived.  The checker does its own sums.
+ *
+ * Clients 0 .. clients - 1 chat; the silent ones behind them only receive, from
+ * anybody, and their messages are numbered per recipient.
  */
 #ifndef CHAOS_LEDGER_H
 #define CHAOS_LEDGER_H
@@ -10,7 +13,7 @@
 
 enum { PARTNERS = 4 };
 
-void ledger_init(unsigned clients);
+void ledger_init(unsigned clients, unsigned silent);
 void ledger_free(void);
 
 /* Client `from`'s k-th partner. */

@@ -54,7 +54,7 @@ static void write_stanza(struct client *client, const struct unacked *stanza)
             "<message to='c%u@localhost' type='chat' id='m-%u-%" PRIu32
             "'><body>chaos %u %u %" PRIu32 " %" PRIu64 "</body></message>",
             stanza->to, stanza->to, stanza->number, client->index, stanza->to,
-            stanza->number, now_us());
+            stanza->number, stanza->due_us);
         break;
     case STANZA_PRESENCE:
         bytes_appendf(&client->output,
@@ -88,19 +88,36 @@ static void make_room(struct session *session)
     session->capacity = capacity;
 }
 
-void session_send(struct client *client, struct unacked stanza)
+static void remember(struct session *session, const struct unacked *stanza)
 {
-    struct session *session = &client->session;
-
     if (session->count == session->capacity)
         make_room(session);
     session->unacked[(session->first + session->count) % session->capacity] =
-        stanza;
+        *stanza;
     session->count++;
+}
+
+static void acknowledged(struct client *client, const struct unacked *stanza)
+{
+    if (stanza->kind != STANZA_MESSAGE)
+        return;
+    journal_write(client->index, "acked %u %" PRIu32, stanza->to,
+                  stanza->number);
+    ledger_acknowledged(client->index, stanza->to, stanza->number);
+}
+
+/* Nobody acknowledges what a plain client sends; that it arrives is certain
+ * only while nothing fails. */
+void session_send(struct client *client, struct unacked stanza)
+{
+    if (!fleet.is_plain)
+        remember(&client->session, &stanza);
     if (stanza.kind == STANZA_MESSAGE)
-        journal_write(client->index, "sent %u %" PRIu32, stanza.to,
-                      stanza.number);
+        journal_write(client->index, "sent %u %" PRIu32 " %" PRIu64, stanza.to,
+                      stanza.number, now_us() - stanza.due_us);
     write_stanza(client, &stanza);
+    if (fleet.is_plain)
+        acknowledged(client, &stanza);
 }
 
 bool session_acknowledged(struct client *client, uint32_t handled)
@@ -119,11 +136,7 @@ bool session_acknowledged(struct client *client, uint32_t handled)
     while (newly--) {
         struct unacked unacked = take_first(session);
 
-        if (unacked.kind != STANZA_MESSAGE)
-            continue;
-        journal_write(client->index, "acked %u %" PRIu32, unacked.to,
-                      unacked.number);
-        ledger_acknowledged(client->index, unacked.to, unacked.number);
+        acknowledged(client, &unacked);
     }
     return true;
 }

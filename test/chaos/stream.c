@@ -131,6 +131,13 @@ static void come_online(struct client *client, uint64_t now)
     client_enter(client, CLIENT_ONLINE);
 }
 
+static void begin_chat(struct client *client)
+{
+    come_online(client, now_us());
+    session_send(client, (struct unacked){.kind = STANZA_PRESENCE});
+    session_send(client, (struct unacked){.kind = STANZA_ROSTER_GET});
+}
+
 static void on_bound(struct client *client, const struct element *element)
 {
     char type[16] = "";
@@ -141,6 +148,12 @@ static void on_bound(struct client *client, const struct element *element)
         return;
     }
     session_begin(client);
+    if (fleet.is_plain) {
+        journal_write(client->index, "enabled %u plain",
+                      client->session.incarnation);
+        begin_chat(client);
+        return;
+    }
     bytes_appendf(&client->output, "<enable xmlns='" NS_SM "' resume='true'/>");
     client_enter(client, CLIENT_ENABLING);
 }
@@ -153,9 +166,7 @@ static void on_enabled(struct client *client, const struct element *element)
     session->received = 0;
     journal_write(client->index, "enabled %u %s", session->incarnation,
                   session->id[0] ? "id" : "noid");
-    come_online(client, now_us());
-    session_send(client, (struct unacked){.kind = STANZA_PRESENCE});
-    session_send(client, (struct unacked){.kind = STANZA_ROSTER_GET});
+    begin_chat(client);
 }
 
 static void on_resumed(struct client *client, const struct element *element)
@@ -285,9 +296,10 @@ static void on_element(struct client *client, const struct element *element)
 
     if (on_stanza(client, element))
         return;
-    if (is(element, "r") && client->state == CLIENT_ONLINE)
-        session_acknowledge(client);
-    else if (is(element, "a") && is_bound)
+    if (is(element, "r") && client->state == CLIENT_ONLINE) {
+        if (!client->is_silent)
+            session_acknowledge(client);
+    } else if (is(element, "a") && is_bound)
         on_answer(client, element);
     else if (is(element, "stream:features"))
         on_features(client);

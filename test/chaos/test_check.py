@@ -32,6 +32,10 @@ def received(number, at, session=1, how="direct"):
     return "\n%f 2 received 1 %d %d %s again\n" % (at, number, session, how)
 
 
+def silent(number, at):
+    return "\n%f 10 received 1 %d 1 direct first\n" % (at, number)
+
+
 def acknowledged(at, session=1):
     """c2 acknowledges, and the server shows that it has read it."""
     return """
@@ -166,6 +170,17 @@ CASES = [
     ("resumption fails after another's SIGKILL", lost(2, 5.1, "rst") +
      resume(6, "failed") + back(7), RST_2 + KILL_2.replace("frontend.2", "frontend.3"),
      "resumptions that failed without a reason"),
+
+    # Silent clients: c10 and behind.
+    ("to a silent one", "2 1 sent 10 0 500\n2.1 1 acked 10 0\n" + silent(0, 3) +
+     silent(0, 4), "", None),
+    ("lost to a silent one", "2 1 sent 10 0 500\n2.1 1 acked 10 0\n" + silent(1, 3),
+     "", "lost though acknowledged"),
+    ("in doubt to a silent one", "2 1 sent 10 0 500\n2.1 1 doubt 10 0\n", "", None),
+    ("a silent one comes and goes", "5 10 lost 1 1 eof\n6 10 resume-failed 1 1 - gone\n",
+     "", None),
+    ("came back from a silent one", "2 1 sent 10 0 500\n2.1 1 acked 10 0\n"
+     "2.2 1 bounced 10 0\n", "", "came back as an error"),
 
     ("a daemon died", "", fault("died", "roster.1", 5),
      "daemons that died by themselves"),

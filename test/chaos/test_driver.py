@@ -177,14 +177,15 @@ class Connection:
             self.server.end(session)
 
 
-async def play(server, folder, orders):
+async def play(server, folder, orders, options):
     """Starts the driver, gives it the orders, and waits for its end."""
     listeners = [await asyncio.start_server(
         lambda r, w: Connection(server, r, w).serve(), "127.0.0.1", 0) for _ in range(2)]
     ports = ",".join(str(l.sockets[0].getsockname()[1]) for l in listeners)
     driver = await asyncio.create_subprocess_exec(
         DRIVER, "--journal", os.path.join(folder, "clients"), "--ports", ports,
-        "--clients", str(CLIENTS), "--rate", "2000", stdin=subprocess.PIPE)
+        "--clients", str(CLIENTS), "--rate", "2000", *options,
+        stdin=subprocess.PIPE)
     with open(os.path.join(folder, "faults"), "w") as faults:
         await asyncio.sleep(1.5)  # everybody has logged in, and sends
         for order in orders:
@@ -200,10 +201,10 @@ async def play(server, folder, orders):
     return status
 
 
-def run(name, server, orders, counts, broken=()):
+def run(name, server, orders, counts, broken=(), options=()):
     """What the checker says after it: lines of `counts`, and what is broken."""
     with tempfile.TemporaryDirectory() as folder:
-        status = asyncio.run(play(server, folder, orders))
+        status = asyncio.run(play(server, folder, orders, options))
         report = subprocess.run(
             [os.path.join(HERE, "check"), os.path.join(folder, "clients"),
              os.path.join(folder, "faults")], stdout=subprocess.PIPE, text=True).stdout
@@ -240,6 +241,12 @@ def main():
     failures += run("leaving", Server(), ["offline %d 300" % i for i in range(CLIENTS)], {
         "times offline on purpose": lambda n: n == CLIENTS, "resumptions tried": none,
         "in doubt": none, "sessions": lambda n: n == 2 * CLIENTS})
+    failures += run("plain", Server(), [], {
+        "sent": some, "in doubt": none, "disconnects": none},
+        options=["--plain", "--no-presence"])
+    failures += run("silent", Server(), [], {
+        "received": some, "silent: received": some, "silent: copies": none},
+        options=["--silent", "5", "--silent-rate", "200"])
     sys.exit(1 if failures else 0)
 
 

@@ -14,7 +14,7 @@ static void test_conflict(void)
                  "inbox:f2 session.bound #8 " BOB "/a");
     CU_ASSERT_NOT_EQUAL(last.fence, 0);
     send_message(BOB); /* nobody is available */
-    EXPECT_NOTED(STORE(""));
+    EXPECT_NOTED(STORE(" #1"));
     CU_ASSERT_TRUE(last.is_behind);
     send_presence(8, BOB "/a"); /* nothing is asked for yet */
     EXPECT_NOTED("presence presence.update #8 <" BOB "/a");
@@ -198,7 +198,7 @@ static void test_node_gone(void)
     CU_ASSERT_NOT_EQUAL(last.fence, 0);
     send_message(BOB);
     send_returned(BOB);
-    EXPECT_NOTED(STORE(""), STORE_RETURNED(""));
+    EXPECT_NOTED(STORE(" #2"), STORE_RETURNED(" #2"));
     CU_ASSERT_FALSE(last.is_behind);
     fence_tick(delivery, clock_now_ms() + 5000, &output);
     EXPECT_NOTED(FENCED("f2", "2", "b"));
@@ -284,10 +284,10 @@ static void test_closed_session(void)
     EXPECT_NOTED(FENCED("f1", "1", "a"), GONE("1", "a"));
     CU_ASSERT_NOT_EQUAL(last.fence, 0);
     send_message(BOB);
-    EXPECT_NOTED(STORE(""));
+    EXPECT_NOTED(STORE(" #1"));
     CU_ASSERT_TRUE(last.is_behind);
     send_returned(BOB);
-    EXPECT_NOTED(STORE_RETURNED(""));
+    EXPECT_NOTED(STORE_RETURNED(" #1"));
     CU_ASSERT_FALSE(last.is_behind);
     send_fenced(last.fence, 1, BOB "/a", "f1", "here");
     EXPECT_NOTHING(&output);

@@ -392,7 +392,7 @@ static void test_same_resource(void)
     send_bind(8, "f2", "a");
     output_clear(&output);
     send_message(BOB "/a");
-    EXPECT_NOTED(STORE(""));
+    EXPECT_NOTED(STORE(" #1"));
     CU_ASSERT_TRUE(last.is_behind);
     fixture_close();
 }

@@ -1,6 +1,7 @@
 #include "../../../frontend/arrival.h"
 
 #include "../../../frontend/seen.h"
+#include "../../../frontend/unacked.h"
 #include "moving.h"
 
 static uint64_t position; /* of the next stanza that comes along */
@@ -384,6 +385,7 @@ static void test_newer_move(void)
     send_unacked_of(FENCE, 2, 3, NULL);
     send_unacked_of(FENCE + 1, 1, 4, NULL);
     send_transfer_of(FENCE + 1, 4);
+    CU_ASSERT_EQUAL(acks_unacked(session_find(frontend, ELSEWHERE))->count, 2);
     CU_ASSERT_TRUE(client_is_resumed(&client, "3", "m2m4"));
     EXPECT_TEXT(&client, SM("r"));
     CU_ASSERT_TRUE(client_is_quiet(&client));

@@ -524,12 +524,28 @@ static void test_refused_with_early_stanzas(void)
     fixture_close();
 }
 
+/* The time of a tick is when it began; it may detach sessions itself. */
+static void test_detached_by_the_tick(void)
+{
+    struct client client;
+    uint64_t began_ms = clock_now_ms() - 1;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    sessions_tick(frontend, began_ms);
+    CU_ASSERT_TRUE(is_detached(client.session));
+    EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
 static const struct unit_case cases[] = {
     {"enable", test_enable},
     {"no resumption", test_no_resumption},
     {"goodbye", test_goodbye},
     {"away", test_away},
     {"away for too long", test_away_for_too_long},
+    {"detached by the tick", test_detached_by_the_tick},
     {"too much while away", test_too_much},
     {"resumed", test_resumed},
     {"resumed when confirmed", test_resumed_when_confirmed},
