@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cluster/bus.h"
 #include "cluster/give_back.h"
+#include "handover.h"
 #include "inbox.h"
 #include "resume.h"
 #include "stream.h"
@@ -358,6 +359,14 @@ static void tick_attached(struct acks *acks, struct connection *connection,
                     "leaves too many stanzas unacknowledged");
 }
 
+/* What has been sent to another frontend says whether it is in custody; what
+ * changed afterwards would not be known there.  Its confirm lets go as well. */
+static void take_custody(const struct session *session, uint64_t now_ms)
+{
+    if (!handover_is_sent(session))
+        unacked_release(&session->acks->unacked, session, now_ms, 0);
+}
+
 void acks_tick(struct session *session, uint64_t now_ms)
 {
     struct acks *acks = session->acks;
@@ -368,7 +377,7 @@ void acks_tick(struct session *session, uint64_t now_ms)
         tick_attached(acks, session->connection, now_ms);
         return;
     }
-    unacked_release(&acks->unacked, session, now_ms, 0);
+    take_custody(session, now_ms);
     if (is_over_limit(acks) && !session->handover)
         session_end(session, true, "too much came while it was away");
 }
@@ -511,7 +520,7 @@ static void take_all(struct frontend *frontend)
         struct session *session = value;
 
         if (session->acks)
-            unacked_release(&session->acks->unacked, session, now_ms, 0);
+            take_custody(session, now_ms);
     }
 }
 

@@ -147,6 +147,30 @@ static void test_move_in_custody(void)
     fixture_close(); /* not confirmed */
 }
 
+/* Sent without "custody": who gets it would not take it out of the archive,
+ * from where it would come again. */
+static void test_no_custody_once_sent(void)
+{
+    struct client client;
+    size_t acked;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_break(&client);
+    deliver(client.session, 1);
+    ignore_published();
+    acked = fake_bus_acked(inbox_queue_);
+    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    EXPECT_LINE(UNACKED("m1"));
+    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    tick(60000);
+    EXPECT_NOTHING_PUBLISHED();
+    confirm();
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* m1, move */
+    fixture_close();
+}
+
 /* Not sent yet: it goes along. */
 static void test_stanza_in_time(void)
 {
@@ -424,6 +448,7 @@ static const struct unit_case cases[] = {
     {"move from the archive", test_move_from_archive},
     {"move from an open connection", test_move_from_open_connection},
     {"move in custody", test_move_in_custody},
+    {"no custody once it is sent", test_no_custody_once_sent},
     {"a stanza in time", test_stanza_in_time},
     {"a second move in time", test_second_move_in_time},
     {"a second move, late", test_second_move_late},
