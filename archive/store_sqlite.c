@@ -11,8 +11,9 @@ enum {
 
 /*
  * Messages are ordered by `place`: their row times PLACE_GAP, so what comes is
- * behind all that is there.  What a client has been given, and the archive takes
- * custody of, is older than what still waits: it goes into the gap before that.
+ * behind all that is there.  What a client has been given, and the archive
+ * takes custody of, is older than what still waits: it goes into the gap before
+ * that.
  */
 #define PLACE_GAP "1048576"
 #define NEXT_ROW                                                               \
@@ -298,8 +299,8 @@ static sqlite3_stmt *put_before_what_waits(struct store *store,
         " WITH waits AS (SELECT min(place) AS place FROM message"
         " WHERE user = ?1 AND custody = 0)"
         " SELECT ?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN waits.place IS NULL"
-        " THEN " NEXT_ROW " * " PLACE_GAP
-        " ELSE max(waits.place - " PLACE_GAP " + 1, (SELECT"
+        " THEN " NEXT_ROW " * " PLACE_GAP " ELSE max(waits.place - " PLACE_GAP
+        " + 1, (SELECT"
         " coalesce(max(place), 0) + 1 FROM message WHERE user = ?1 AND"
         " place < waits.place)) END FROM waits",
         user);
