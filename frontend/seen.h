@@ -10,7 +10,7 @@
 
 enum {
     SEEN_PATHS_MAX = 32, /* (origin, path) pairs */
-    SEEN_IDS_MAX = 2048, /* messages, a power of two */
+    SEEN_IDS_MAX = 4096, /* messages, a power of two */
 };
 
 struct seen;

@@ -145,7 +145,9 @@ def compare(bob, sent):
     check(not missing, "%d missing: %s\n%s" % (len(missing), missing[:10],
                                                 "\n".join(bob.story)))
     late = [(a, b) for a, b in zip(order, order[1:]) if b < a]
-    check(not late, "out of order: %s\n%s" % (late[:10], "\n".join(bob.story)))
+    stamps = {n: stamped for n, _, stamped in reversed(bob.journal)}
+    check(not late, "out of order, and with a stamp: %s\n%s" % (
+        [(a, stamps[a], b, stamps[b]) for a, b in late[:10]], "\n".join(bob.story)))
     repeated = [k for k, count in per_session.items() if count > 1]
     check(not repeated, "twice in a session: %s" % repeated[:10])
     check(not twice, "copies without a stamp: %s" % twice[:10])
