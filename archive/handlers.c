@@ -54,9 +54,9 @@ static void bounce(const struct event *event, struct output *output)
 }
 
 /* What is given back was sent before the fence. */
-static bool is_after_fence(const struct event *event)
+static bool is_returned(const struct event *event)
 {
-    return !event->is_behind && !slice_is(event->condition, "returned");
+    return slice_is(event->condition, "returned");
 }
 
 static void keep(struct archive *archive, const struct event *event,
@@ -64,11 +64,13 @@ static void keep(struct archive *archive, const struct event *event,
 {
     uint64_t limit = archive->config->max_offline;
 
-    if (is_after_fence(event))
+    if (!event->is_behind && !is_returned(event))
         store_unfence(archive->store, event->to);
     if (limit && !event->session &&
         store_count(archive->store, event->to) >= limit)
         bounce(event, output);
+    else if (is_returned(event))
+        store_put_back(archive->store, event);
     else
         store_put(archive->store, event);
 }
@@ -155,7 +157,8 @@ static enum handled on_archive_replay(void *state, const struct event *event,
 
     (void)reason_out;
     fence(archive, output);
-    store_delete_until(archive->store, event->to, event->session, event->count);
+    store_delete_until(archive->store, event->to, event->session, event->count,
+                       event->newest ? event->newest : INT64_MAX);
     store_unfence(archive->store, event->to); /* delivery asks: it is over */
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
     answer.has_more = store_each(archive->store, event->to, event->session,
@@ -165,6 +168,7 @@ static enum handled on_archive_replay(void *state, const struct event *event,
     answer.node = event->node;
     answer.request = event->request;
     answer.count = page.last_row;
+    answer.newest = store_newest(archive->store);
     answer.mark = store_mark(archive->store, event->to);
     output_barrier(output);
     output_to_user(output, SERVICE_DELIVERY, event->to, &answer);

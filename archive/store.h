@@ -47,12 +47,19 @@ void store_purge(struct store *store);
 uint64_t store_count(struct store *store, struct slice user);
 /* For event->to, behind all that is stored for him. */
 void store_put(struct store *store, const struct event *event);
+/* It had been on its way to a session of his and has come back: before all that
+ * nobody was given yet, after what is in custody or has come back until now. */
+void store_put_back(struct store *store, const struct event *event);
 /* What was stored for that user with event->is_behind comes next: after all
  * that has been stored until now. */
 void store_unfence(struct store *store, struct slice user);
-/* But not those in custody for that session. */
+/* A page that store_each gave, up to `place`, when store_newest was `newest`:
+ * not what has been put before its end since.  Nor those in custody for that
+ * session. */
 void store_delete_until(struct store *store, struct slice user,
-                        uint64_t session, uint64_t place);
+                        uint64_t session, uint64_t place, uint64_t newest);
+/* The row of what was put last, for whomever. */
+uint64_t store_newest(struct store *store);
 
 bool store_has_messages(struct store *store, struct slice user);
 /* The oldest first; places rise.  Event bytes live until the next call. */

@@ -9,16 +9,22 @@ enum {
     PURGED_PER_TRANSACTION = 5000,
 };
 
+/* In the place of a session that has it in custody. */
+enum custody {
+    CUSTODY_NONE, /* it waits: nobody was given it */
+    CUSTODY_LEFT, /* some session was given it; whichever, it has lost it */
+};
+
 /*
  * Messages are ordered by `place`: their row times PLACE_GAP, so what comes is
- * behind all that is there.  What a client has been given, and the archive
- * takes custody of, is older than what still waits: it goes into the gap before
- * that.
+ * behind all that is there.  What a session has been given, and the archive
+ * takes custody of or gets back, is older than what still waits: it goes into
+ * the gap before that.
  */
 #define PLACE_GAP "1048576"
-#define NEXT_ROW                                                               \
-    "((SELECT coalesce(max(seq), 0) FROM sqlite_sequence"                      \
-    " WHERE name = 'message') + 1)"
+#define LAST_ROW                                                               \
+    "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message')"
+#define NEXT_ROW "(" LAST_ROW " + 1)"
 
 /* In the place of a path: the client has acknowledged it. */
 #define PATH_DROPPED UINT64_MAX
@@ -39,11 +45,12 @@ enum statement {
     COUNT,
     HAS_MESSAGES,
     PUT,
-    PUT_CUSTODY,
+    PUT_BEFORE,
     HAS_BEHIND,
     COPY_BEHIND,
     REMOVE_BEHIND,
     DELETE_UNTIL,
+    NEWEST,
     EACH,
     SET_MARK,
     MARK,
@@ -286,14 +293,14 @@ void store_put(struct store *store, const struct event *event)
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, " NEXT_ROW " * " PLACE_GAP
                   ")",
                   event->to),
-        event, 0);
+        event, CUSTODY_NONE);
 }
 
 static sqlite3_stmt *put_before_what_waits(struct store *store,
                                            struct slice user)
 {
     return with_text(
-        store, PUT_CUSTODY,
+        store, PUT_BEFORE,
         "INSERT INTO message"
         " (user, event, origin, sequence, behind, custody, place)"
         " WITH waits AS (SELECT min(place) AS place FROM message"
@@ -304,6 +311,12 @@ static sqlite3_stmt *put_before_what_waits(struct store *store,
         " coalesce(max(place), 0) + 1 FROM message WHERE user = ?1 AND"
         " place < waits.place)) END FROM waits",
         user);
+}
+
+void store_put_back(struct store *store, const struct event *event)
+{
+    put_message(store, put_before_what_waits(store, event->to), event,
+                CUSTODY_LEFT);
 }
 
 void store_take_custody(struct store *store, const struct event *event)
@@ -351,17 +364,24 @@ void store_unfence(struct store *store, struct slice user)
 }
 
 void store_delete_until(struct store *store, struct slice user,
-                        uint64_t session, uint64_t place)
+                        uint64_t session, uint64_t place, uint64_t newest)
 {
     sqlite3_stmt *delete_until =
         with_text(store, DELETE_UNTIL,
                   "DELETE FROM message WHERE user = ?1 AND place <= ?2 AND"
-                  " custody <> ?3",
+                  " custody <> ?3 AND row <= ?4",
                   user);
 
     sqlite_bind_u64(delete_until, 2, place);
     sqlite_bind_u64(delete_until, 3, session);
+    sqlite_bind_u64(delete_until, 4, newest);
     sqlite_run(&store->sqlite, delete_until);
+}
+
+uint64_t store_newest(struct store *store)
+{
+    return one_number(store, sqlite_statement(&store->sqlite, NEWEST,
+                                              "SELECT " LAST_ROW));
 }
 
 bool store_each(struct store *store, struct slice user, uint64_t session,

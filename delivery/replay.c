@@ -37,6 +37,7 @@ static void begin(struct delivery *delivery, struct user *user,
 {
     user->replay.session = session->id;
     user->replay.count = 0;
+    user->replay.newest = 0;
     enter(delivery, user, REPLAY_WANTED);
 }
 
@@ -139,8 +140,8 @@ void replay_answered(struct delivery *delivery, struct user *user,
         replay_stop(delivery, user);
         return;
     }
-    if (answer->count > replay->count)
-        replay->count = answer->count;
+    replay->count = answer->count;
+    replay->newest = answer->newest;
     enter(delivery, user, REPLAY_WANTED);
 }
 
@@ -161,6 +162,7 @@ static void ask(struct delivery *delivery, struct replay *replay,
     event.node = slice_of(session->node);
     event.resource = session->resource;
     event.count = replay->count;
+    event.newest = replay->newest;
     event.request = replay->request;
     output_to_user(output, SERVICE_ARCHIVE, user->bare, &event);
     enter(delivery, user, REPLAY_ASKED);

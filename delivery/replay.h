@@ -29,7 +29,8 @@ struct replay {
     struct user *user;
     enum replay_state state;
     uint64_t session;    /* that it goes to */
-    uint64_t count;      /* row up to which pages are known to be delivered */
+    uint64_t count;      /* end of the page that has arrived last ... */
+    uint64_t newest;     /* ... and the newest row it may be of */
     uint64_t mark;       /* of the last archive.store for this user */
     uint64_t request;    /* of the last question ... */
     uint64_t asked_mark; /* ... and `mark` at that time */

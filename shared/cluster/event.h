@@ -151,6 +151,7 @@ struct event {
     /* Counting. */
     uint64_t mark;
     uint64_t count;
+    uint64_t newest; /* row that was stored last when a page was read; 0: any */
     bool has_more;
     struct slice window; /* ids a session has been given lately: seen.h */
     /* Member. */

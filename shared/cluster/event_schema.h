@@ -59,6 +59,8 @@
     X(ITERATIONS, "iterations", NUMBER, iterations, NULL, "SCRAM rounds")      \
     X(MARK, "mark", NUMBER, mark, NULL, "a counter reported back")             \
     X(COUNT, "count", NUMBER, count, NULL, "how many, or up to where")         \
+    X(NEWEST, "newest", NUMBER, newest, NULL,                                  \
+      "in replay: no row of the page is newer")                                \
     X(MORE, "more", BOOLEAN, has_more, NULL, "another such event follows")     \
     X(WINDOW, "window", BYTES, window, NULL, "ids given lately, seen.h")       \
     X(STATE, "state", TEXT, state, NULL, "starting, up, draining, leaving")    \

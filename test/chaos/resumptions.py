@@ -154,11 +154,24 @@ def compare(bob, sent):
     return len(bob.journal) - len(first)
 
 
-def settled(cluster):
-    """Both instances of delivery have their partitions: none moves any more."""
-    return all("owned" in cluster.log("delivery.%d" % i) for i in (1, 2)) and (
-        cluster.log("delivery.1").count("handing over") ==
-        cluster.log("delivery.2").count(": owned"))
+class Shares:
+    """Have both instances of delivery their partitions?  Yes when each of them
+    has some and none has moved for QUIET seconds."""
+
+    QUIET = 3
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.moves, self.since = None, 0
+
+    def are_settled(self):
+        logs = [self.cluster.log("delivery.%d" % i) for i in (1, 2)]
+        moves = [log.count(": handing over") + log.count(": owned epoch")
+                 for log in logs]
+        if moves != self.moves:
+            self.moves, self.since = moves, time.monotonic()
+        return all(": owned epoch" in log for log in logs) and (
+            time.monotonic() >= self.since + self.QUIET)
 
 
 def test(count, rate):
@@ -167,7 +180,7 @@ def test(count, rate):
     os.environ.update(OCEAN_MAX_OFFLINE="0", OCEAN_MAX_UNACKED="100000",
                       OCEAN_MAX_UNACKED_BYTES="64M")
     with Cluster(frontends=FRONTENDS, delivery=2, archive=2) as cluster:
-        wait_until(lambda: settled(cluster), "the partitions are shared out", 30)
+        wait_until(Shares(cluster).are_settled, "the partitions are shared out", 30)
         alice = cluster.client("alice", frontend=1)
         alice.enable()
         bob = Bob(cluster)

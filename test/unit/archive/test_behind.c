@@ -31,9 +31,14 @@ static void store_message(enum way way, const char *payload)
     fixture_send(&event);
 }
 
-/* Everything up to row `until` has arrived; returns the last row of the next
- * page. */
-static uint64_t replay_to(uint64_t session, const char *user, uint64_t until)
+/* A page: where it ends. */
+struct end {
+    uint64_t row;
+    uint64_t newest;
+};
+
+static struct end replay_page(uint64_t session, const char *user,
+                              struct end arrived)
 {
     struct event event = fixture_event(EVENT_ARCHIVE_REPLAY);
     struct buffer body = BUFFER_EMPTY;
@@ -42,12 +47,20 @@ static uint64_t replay_to(uint64_t session, const char *user, uint64_t until)
     event.to = slice_of(user);
     event.session = session;
     event.node = SLICE("f1");
-    event.count = until;
+    event.count = arrived.row;
+    event.newest = arrived.newest;
     fixture_send(&event);
     CU_ASSERT_TRUE_FATAL(
         outputs_event(&output, output.count - 1, &body, &answer));
     buffer_deinit(&body);
-    return answer.count;
+    return (struct end){answer.count, answer.newest};
+}
+
+/* Everything up to row `until` has arrived; returns the last row of the next
+ * page. */
+static uint64_t replay_to(uint64_t session, const char *user, uint64_t until)
+{
+    return replay_page(session, user, (struct end){until, 0}).row;
 }
 
 static uint64_t replay(const char *user, uint64_t until)
@@ -96,10 +109,10 @@ static void test_what_ends_it(void)
         enum way way;
         const char *order;
     } rows[] = {
-        {PLAIN, "old b1 b2 new last "},
-        {BEHIND, "old last b1 b2 new "},
-        {RETURNED, "old new last b1 b2 "},
-        {CUSTODY, "new old last b1 b2 "},
+        {PLAIN, "last old b1 b2 new "},
+        {BEHIND, "last old b1 b2 new "},
+        {RETURNED, "new last old b1 b2 "},
+        {CUSTODY, "new last old b1 b2 "},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -122,8 +135,8 @@ static void test_replay_ends_it(void)
     store_message(RETURNED, "r1");
     replay(BOB, 0);
     EXPECT(&output, REPLAY("r1"), REPLAY("b1"), REPLAYED);
-    store_message(RETURNED, "r2"); /* late: not before what is under way */
-    check_order("r1 b1 r2 ");
+    store_message(RETURNED, "r2"); /* late */
+    check_order("r1 r2 b1 ");
     fixture_close();
 }
 
@@ -137,7 +150,7 @@ static void test_repeat(void)
     store_message(BEHIND, "b1");
     fixture_send(&old);
     store_message(RETURNED, "r1");
-    check_order("old r1 b1 ");
+    check_order("r1 old b1 ");
     fixture_close();
 }
 
@@ -148,7 +161,7 @@ static void test_two_fences(void)
     store_message(PLAIN, "p1");
     store_message(BEHIND, "b2");
     store_message(RETURNED, "r2");
-    check_order("b1 p1 r2 b2 ");
+    check_order("r2 b1 p1 b2 ");
     fixture_close();
 }
 
@@ -390,6 +403,43 @@ static void test_custody_behind(void)
     fixture_close();
 }
 
+/* A user who is served through the archive: what has been given to his session
+ * is older than what waits here, and comes back before it. */
+static void test_given_back_comes_first(void)
+{
+    fixture_open();
+    store_message(CUSTODY, "c1");
+    store_message(PLAIN, "p1");
+    store_message(RETURNED, "r1");
+    store_message(BEHIND, "b1");
+    store_message(RETURNED, "r2");
+    store_message(CUSTODY, "c2");
+    check_order_for(8, "c1 r1 r2 c2 p1 b1 ");
+    fixture_close();
+}
+
+/* It comes back before the end of a page that is under way, and was not in it:
+ * when the page has arrived, it is still here. */
+static void test_given_back_during_a_page(void)
+{
+    struct end end = {0};
+
+    fixture_open();
+    store_message(PLAIN, "p1");
+    store_message(PLAIN, "p2");
+    end = replay_page(7, BOB, end);
+    store_message(RETURNED, "r1");
+    store_message(PLAIN, "p3");
+    output_clear(&output);
+    end = replay_page(7, BOB, end);
+    EXPECT(&output, REPLAY("r1"), REPLAY("p3"), REPLAYED);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 2);
+    replay_page(7, BOB, end);
+    EXPECT(&output, REPLAYED);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 0);
+    fixture_close();
+}
+
 /* A page that has been given and deleted, and is taken into custody then, is
  * older than what waits. */
 static void test_custody_comes_first(void)
@@ -472,6 +522,8 @@ int main(void)
         {"custody and pages", test_custody_and_pages},
         {"custody of a known one", test_custody_of_a_known_one},
         {"custody behind", test_custody_behind},
+        {"given back comes first", test_given_back_comes_first},
+        {"given back during a page", test_given_back_during_a_page},
         {"custody over the limit", test_custody_over_limit},
         {"custody of a page under way", test_custody_of_a_page_under_way},
     };

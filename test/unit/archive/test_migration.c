@@ -193,7 +193,8 @@ static void test_goes_on(void)
     store_put(archive.store, &next);
     store_unfence(archive.store, SLICE(BOB));
     check_messages("1 2 3 n b ");
-    store_delete_until(archive.store, SLICE(BOB), 1, UINT64_C(5) << 20);
+    store_delete_until(archive.store, SLICE(BOB), 1, UINT64_C(5) << 20,
+                       INT64_MAX);
     check_messages("n b ");
     close_migrated();
 }

@@ -98,15 +98,15 @@ static void test_pages(void)
     put(BOB, "3");
     row = check_page(BOB, 2, true, "1,2,");
     reopen();
-    store_delete_until(store, SLICE(BOB), 1, 0);
+    store_delete_until(store, SLICE(BOB), 1, 0, INT64_MAX);
     check_page(BOB, 10, false, "1,2,3,");
-    store_delete_until(store, SLICE(BOB), 1, row);
-    store_delete_until(store, SLICE(BOB), 1, row);
+    store_delete_until(store, SLICE(BOB), 1, row, INT64_MAX);
+    store_delete_until(store, SLICE(BOB), 1, row, INT64_MAX);
     check_page(BOB, 2, false, "3,");
     check_page(EVE, 2, false, "other,");
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 1);
     CU_ASSERT_TRUE(store_has_messages(store, SLICE(BOB)));
-    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1);
+    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1, INT64_MAX);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 0);
     CU_ASSERT_FALSE(store_has_messages(store, SLICE(BOB)));
     close_store();
@@ -121,7 +121,7 @@ static void test_rows_are_not_used_again(void)
     open_store();
     put(BOB, "1");
     row = check_page(BOB, 2, false, "1,");
-    store_delete_until(store, SLICE(BOB), 1, row);
+    store_delete_until(store, SLICE(BOB), 1, row, INT64_MAX);
     reopen();
     put(BOB, "2");
     CU_ASSERT_TRUE(check_page(BOB, 2, false, "2,") > row);
@@ -172,7 +172,7 @@ static void test_known_events(void)
     other = event;
     other.to = SLICE(EVE);
     CU_ASSERT_FALSE(store_knows(store, &other));
-    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1);
+    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1, INT64_MAX);
     store_purge(store);
     reopen();
     CU_ASSERT_TRUE(store_knows(store, &event));
@@ -191,7 +191,7 @@ static void test_known_ways(void)
     other = event;
     other.path = event.path + 1;
     CU_ASSERT_TRUE(store_knows(store, &other));
-    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1);
+    store_delete_until(store, SLICE(BOB), 1, UINT64_MAX >> 1, INT64_MAX);
     CU_ASSERT_TRUE(store_knows(store, &event));
     CU_ASSERT_FALSE(store_knows(store, &other));
     store_put(store, &other);
@@ -278,7 +278,7 @@ static void test_custody(void)
     reopen();
     row = check_page(BOB, 9, false, "2,");
     check_page(BOB, 1, false, "2,"); /* there is no more for it */
-    store_delete_until(store, SLICE(BOB), 1, row + 9);
+    store_delete_until(store, SLICE(BOB), 1, row + 9, INT64_MAX);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 2);
     CU_ASSERT_TRUE(store_has_messages(store, SLICE(BOB)));
     event.session = new_one.session = 2; /* of another session from now on */
@@ -286,7 +286,7 @@ static void test_custody(void)
     store_take_custody(store, &new_one);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 2);
     row = check_page(BOB, 9, false, "1,3,");
-    store_delete_until(store, SLICE(BOB), 1, row);
+    store_delete_until(store, SLICE(BOB), 1, row, INT64_MAX);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 0);
     close_store();
 }
@@ -308,7 +308,7 @@ static void test_unfence(void)
     store_unfence(store, SLICE(BOB));
     CU_ASSERT_TRUE(check_page(BOB, 9, false, "1,b,") > row);
     store_unfence(store, SLICE(BOB));
-    store_delete_until(store, SLICE(BOB), 1, row);
+    store_delete_until(store, SLICE(BOB), 1, row, INT64_MAX);
     check_page(BOB, 9, false, "b,");
     CU_ASSERT_TRUE(store_knows(store, &behind));
     put(EVE, "2");
@@ -356,7 +356,7 @@ static void test_old_events_are_purged(void)
     store_purge(store);
     CU_ASSERT_EQUAL(store_count(store, SLICE(BOB)), 2);
     CU_ASSERT_TRUE(store_knows(store, &before)); /* it is still there */
-    store_delete_until(store, SLICE(BOB), 1, UINT64_C(2) << 20);
+    store_delete_until(store, SLICE(BOB), 1, UINT64_C(2) << 20, INT64_MAX);
     CU_ASSERT_FALSE(store_knows(store, &before));
     CU_ASSERT_TRUE(store_knows(store, &after));
     close_store();

@@ -16,7 +16,7 @@
 
 /* The last question, and the mark of the last message stored. */
 static struct {
-    uint64_t request, count, mark;
+    uint64_t request, count, newest, mark;
 } last;
 
 /* Takes note of questions and stores, then compares. */
@@ -29,6 +29,7 @@ static bool outputs_were(const char *const *lines, size_t count)
         if (event.type == EVENT_ARCHIVE_REPLAY) {
             last.request = event.request;
             last.count = event.count;
+            last.newest = event.newest;
         } else if (event.type == EVENT_ARCHIVE_STORE) {
             last.mark = event.mark;
         }
@@ -75,13 +76,14 @@ static void send_replayed(uint64_t session, uint64_t request, uint64_t count,
     event.node = SLICE("f1");
     event.request = request;
     event.count = count;
+    event.newest = count + 100;
     event.mark = mark;
     fixture_send(&event);
 }
 
 static void open_online(void)
 {
-    last.request = last.count = last.mark = 0;
+    last.request = last.count = last.newest = last.mark = 0;
     fixture_open();
     fixture_add(1, "a", false, 0);
     fixture_add(2, "b", false, 0);
@@ -110,11 +112,17 @@ static void test_nothing_overtakes(void)
     send_replayed(1, last.request, 17, 0);
     EXPECT_NOTED(REPLAY_A);
     CU_ASSERT_EQUAL(last.count, 17);
+    CU_ASSERT_EQUAL(last.newest, 117);
     send_message(BOB);
     EXPECT_NOTED(STORE);
     send_replayed(1, last.request, 19, last.mark - 1);
     EXPECT_NOTED(REPLAY_A);
     CU_ASSERT_EQUAL(last.count, 19);
+    /* Put before the end of the last page since: given back (store.h). */
+    send_replayed(1, last.request, 18, last.mark - 1);
+    EXPECT_NOTED(REPLAY_A);
+    CU_ASSERT_EQUAL(last.count, 18);
+    CU_ASSERT_EQUAL(last.newest, 118);
     send_message(BOB);
     EXPECT_NOTED(STORE);
     send_replayed(1, last.request, 0, last.mark - 1); /* not all of it */
