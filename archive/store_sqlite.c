@@ -23,7 +23,8 @@ enum custody {
  */
 #define PLACE_GAP "1048576"
 #define LAST_ROW                                                               \
-    "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'message')"
+    "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = "         \
+    "'message')"
 #define NEXT_ROW "(" LAST_ROW " + 1)"
 
 /* In the place of a path: the client has acknowledged it. */
@@ -380,8 +381,8 @@ void store_delete_until(struct store *store, struct slice user,
 
 uint64_t store_newest(struct store *store)
 {
-    return one_number(store, sqlite_statement(&store->sqlite, NEWEST,
-                                              "SELECT " LAST_ROW));
+    return one_number(
+        store, sqlite_statement(&store->sqlite, NEWEST, "SELECT " LAST_ROW));
 }
 
 bool store_each(struct store *store, struct slice user, uint64_t session,

@@ -7,6 +7,7 @@
  *   pending.c       for whom is something stored? asked when taking over
  *   replay.c        stored messages before live ones
  *   fence.c         sessions that leave a frontend
+ *   ended.c         how much of an ended session's stanzas was handled
  *   route.c         RFC 6121 section 8
  *   reply.c         errors and results
  *   server.c        answers for the server's and the users' own addresses
@@ -23,6 +24,8 @@
 #include "fence.h"
 #include "replay.h"
 
+struct ended;
+
 struct delivery_config {
     uint64_t max_resources; /* sessions per user */
     uint64_t replay_retry_ms;
@@ -36,6 +39,7 @@ struct delivery {
     struct replay_list replay_wanted;
     struct replay_list replay_asked; /* oldest first */
     struct fence_list fences;        /* not come back */
+    struct ended *ended;
     uint64_t mark;    /* of the last archive.store; rises over all users */
     uint64_t request; /* of the last question to the archive */
     uint64_t pending_first, pending_last; /* requests of pending.h; 0: none */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "ended.h"
 #include "session_copy.h"
 #include "snapshot.h"
 
@@ -191,16 +192,19 @@ void fence_move(struct delivery *delivery, struct user *user,
         begin_move(delivery, user, session, resume->node, resume->request,
                    output);
     else
-        fence_refuse(resume, output); /* it would not ask if it had it */
+        fence_refuse(delivery, resume,
+                     output); /* it would not ask if it had it */
 }
 
-void fence_refuse(const struct event *resume, struct output *output)
+void fence_refuse(const struct delivery *delivery, const struct event *resume,
+                  struct output *output)
 {
     struct event event;
 
     event_follow(&event, EVENT_SESSION_RESUMED, resume);
     event.session = resume->session;
     event.request = resume->request;
+    event.count = ended_find(delivery->ended, resume->session);
     event.condition = SLICE("item-not-found");
     output_to_inbox(output, resume->node, &event);
 }

@@ -36,7 +36,8 @@ void fence_move(struct delivery *delivery, struct user *user,
 void fence_returned(struct delivery *delivery, const struct event *fenced,
                     struct output *output);
 /* Tells the frontend of a session.resume that there is no such session. */
-void fence_refuse(const struct event *resume, struct output *output);
+void fence_refuse(const struct delivery *delivery, const struct event *resume,
+                  struct output *output);
 /* A session of the user that a fence is for; 0: no fence. */
 uint64_t fence_session(const struct user *user);
 /* Messages for that session wait for a fence. */

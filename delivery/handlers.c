@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
+#include "ended.h"
 #include "route.h"
 #include "session_copy.h"
 
@@ -12,6 +13,7 @@ struct delivery *delivery_create(const struct delivery_config *config,
     delivery->domain = memory_copy_text(slice_of(domain));
     delivery->partition = partition;
     delivery->users = map_create();
+    delivery->ended = ended_create();
     TAILQ_INIT(&delivery->replay_wanted);
     TAILQ_INIT(&delivery->replay_asked);
     TAILQ_INIT(&delivery->fences);
@@ -33,6 +35,7 @@ void delivery_destroy(struct delivery **delivery)
         user_destroy(*delivery, &user);
     }
     map_destroy(&(*delivery)->users);
+    ended_destroy(&(*delivery)->ended);
     memory_free(&(*delivery)->domain);
     memory_free(delivery);
 }
@@ -112,7 +115,7 @@ static enum handled on_session_resume(void *state, const struct event *event,
     if (session)
         fence_move(state, user, session, event, output);
     else
-        fence_refuse(event, output);
+        fence_refuse(state, event, output);
     return HANDLED;
 }
 
@@ -194,6 +197,8 @@ static enum handled on_session_close(void *state, const struct event *event,
     struct session *session = user ? session_find(user, event->session) : NULL;
 
     (void)reason_out;
+    if (event->count)
+        ended_note(delivery->ended, event->session, event->count);
     if (!session) {
         session_tell_gone(event->session, event->node, event->from, event,
                           output);

@@ -78,11 +78,15 @@ static struct acks *acks_new_of(struct session *session, bool is_resumable)
 
 /* Elements. */
 
-void acks_write_failed(struct connection *connection, const char *condition)
+void acks_write_failed(struct connection *connection, const char *condition,
+                       uint64_t handled)
 {
-    buffer_appendf(connection_output(connection),
-                   "<failed xmlns='" NS_SM "'><%s xmlns='" NS_STANZA_ERRORS
-                   "'/></failed>",
+    struct buffer *output = connection_output(connection);
+
+    buffer_append_text(output, "<failed xmlns='" NS_SM "'");
+    if (handled)
+        buffer_appendf(output, " h='%" PRIu64 "'", handled);
+    buffer_appendf(output, "><%s xmlns='" NS_STANZA_ERRORS "'/></failed>",
                    condition);
 }
 
@@ -133,7 +137,7 @@ static void enable(struct connection *connection, const struct stanza *stanza)
     struct slice resume = SLICE_NONE;
 
     if (!session || !session->is_bound || session->acks) {
-        acks_write_failed(connection, "unexpected-request");
+        acks_write_failed(connection, "unexpected-request", 0);
         return;
     }
     find_attribute(stanza, "resume", &resume);
@@ -392,6 +396,13 @@ bool acks_is_resumable(const struct session *session)
 bool acks_is_settled(const struct session *session)
 {
     return session->acks->confirmed == session->acks->received;
+}
+
+uint32_t acks_handled(const struct session *session)
+{
+    return acks_is_resumable(session) && acks_is_settled(session)
+               ? session->acks->confirmed
+               : 0;
 }
 
 void acks_detach(struct session *session)

@@ -17,8 +17,10 @@ struct unacked_queue;
 
 /* An element of the namespace NS_SM. */
 void acks_element(struct connection *connection, const struct stanza *stanza);
-/* <failed/> with that stanza error condition. */
-void acks_write_failed(struct connection *connection, const char *condition);
+/* <failed/> with that stanza error condition, and as h how many of the former
+ * session's stanzas have been handled; 0: not known. */
+void acks_write_failed(struct connection *connection, const char *condition,
+                       uint64_t handled);
 /* The attribute h of an element; false: none, or no number. */
 bool acks_read_count(const struct stanza *stanza, uint32_t *count_out);
 
@@ -44,6 +46,9 @@ void acks_tick(struct session *session, uint64_t now_ms);
 bool acks_is_resumable(const struct session *session);
 /* Everything received is confirmed. */
 bool acks_is_settled(const struct session *session);
+/* How many stanzas of the client have been handled, for who asks when the
+ * session is over; 0: it cannot be resumed, or some are on their way. */
+uint32_t acks_handled(const struct session *session);
 /* Its client is gone, for now; at the next tick the archive takes custody. */
 void acks_detach(struct session *session);
 /* Its client is back and has `handled` stanzas: <resumed/>, and the rest is

@@ -51,12 +51,12 @@ void resume_cancel(struct connection *connection)
 }
 
 /* The client may bind a resource instead (XEP-0198 5). */
-static void refuse(struct connection *connection)
+static void refuse(struct connection *connection, uint64_t handled)
 {
     resume_cancel(connection);
     if (connection->state != STREAM_STATE_RESUMING)
         return;
-    acks_write_failed(connection, "item-not-found");
+    acks_write_failed(connection, "item-not-found", handled);
     connection->state = STREAM_STATE_AUTHENTICATED;
     connection->login_deadline_ms =
         clock_now_ms() + connection->frontend->config.login_timeout;
@@ -67,7 +67,7 @@ static void time_out(struct connection *connection)
 {
     log_info("connection %s: its session was not handed over in time",
              connection->address);
-    refuse(connection);
+    refuse(connection, 0);
 }
 
 void resume_refused(struct frontend *frontend, const struct event *event,
@@ -78,7 +78,7 @@ void resume_refused(struct frontend *frontend, const struct event *event,
     (void)receipt;
     arrival_forget(frontend, event->session, event->mark);
     if (connection && connection->resume->request == event->request)
-        refuse(connection);
+        refuse(connection, event->count);
 }
 
 void resume_expected(struct frontend *frontend, uint64_t session)
@@ -107,7 +107,7 @@ void resume_forget(struct session *session)
         find_waiting(session->frontend, session->id);
 
     if (connection)
-        refuse(connection);
+        refuse(connection, acks_handled(session));
     handover_forget(session);
 }
 
@@ -118,7 +118,7 @@ static void wait_for(struct connection *connection, uint64_t id,
     struct connection *other = find_waiting(frontend, id);
 
     if (other)
-        refuse(other);
+        refuse(other, 0);
     connection->resume = memory_new(sizeof(*connection->resume));
     connection->resume->session = id;
     connection->resume->request = ++frontend->last_request;
@@ -205,16 +205,16 @@ void resume_request(struct connection *connection, const struct stanza *stanza)
     uint64_t id;
 
     if (connection->state != STREAM_STATE_AUTHENTICATED) {
-        acks_write_failed(connection, "unexpected-request");
+        acks_write_failed(connection, "unexpected-request", 0);
         return;
     }
     if (!acks_read_count(stanza, &handled)) {
-        acks_write_failed(connection, "bad-request");
+        acks_write_failed(connection, "bad-request", 0);
         return;
     }
     if (!token_read(secret(frontend), slice_of(connection->user),
                     previous_id(stanza), &id)) {
-        acks_write_failed(connection, "item-not-found");
+        acks_write_failed(connection, "item-not-found", 0);
         return;
     }
     session = session_find(frontend, id);

@@ -237,6 +237,7 @@ void session_announce_end(struct session *session)
     struct event event;
 
     session_event_init(&event, EVENT_SESSION_CLOSE, session);
+    event.count = acks_handled(session);
     output_to_user(&frontend->output, SERVICE_DELIVERY, session_bare(session),
                    &event);
 }

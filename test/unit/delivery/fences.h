@@ -31,7 +31,8 @@
 /* What was put out last: the fence, the message stored, the refusal. */
 static struct {
     uint64_t fence, refused;
-    uint64_t refused_move; /* number of the move that failed */
+    uint64_t refused_move;    /* number of the move that failed */
+    uint64_t refused_handled; /* h of a session that has ended */
     bool is_behind;
     char target[16]; /* of a move */
 } last;
@@ -54,6 +55,7 @@ static inline void note_outputs(void)
         if (event.type == EVENT_SESSION_RESUMED) {
             last.refused = event.request;
             last.refused_move = event.mark;
+            last.refused_handled = event.count;
         }
     }
     buffer_deinit(&body);

@@ -14,6 +14,10 @@
 #define FAILED(condition)                                                      \
     "<failed xmlns='" NS_SM "'><" condition " xmlns='" NS_STANZA_ERRORS        \
     "'/></failed>"
+/* Its session has ended; so much of what it sent had been handled. */
+#define FAILED_AFTER(h)                                                        \
+    "<failed xmlns='" NS_SM "' h='" h                                          \
+    "'><item-not-found xmlns='" NS_STANZA_ERRORS "'/></failed>"
 #define STREAM_ERROR(condition)                                                \
     "<stream:error><" condition " xmlns='" NS_STREAM_ERRORS                    \
     "'/></stream:error></stream:stream>"

@@ -455,7 +455,7 @@ static void test_bad_count(void)
 
 /* Back, from elsewhere. */
 
-static void send_refused(uint64_t request)
+static void send_refused_after(uint64_t handled, uint64_t request)
 {
     struct event event;
 
@@ -464,8 +464,14 @@ static void send_refused(uint64_t request)
     event.sequence = 1;
     event.session = ELSEWHERE;
     event.request = request;
+    event.count = handled;
     event.condition = SLICE("item-not-found");
     send_event(inbox_queue_, &event);
+}
+
+static void send_refused(uint64_t request)
+{
+    send_refused_after(0, request);
 }
 
 static void test_refused(void)
@@ -485,6 +491,49 @@ static void test_refused(void)
     client_bind_instead(&client);
     client_close(&client);
     fixture_close();
+}
+
+/* Delivery knows how it ended. */
+static void test_refused_with_count(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    send_refused_after(12, ask_elsewhere(&client, "0"));
+    EXPECT_TEXT(&client, FAILED_AFTER("12"));
+    client_close(&client);
+    fixture_close();
+}
+
+/* What delivery is told at the end: all that was handled, if nothing is on its
+ * way any more. */
+static void check_told_count(bool is_confirmed, uint64_t expected)
+{
+    struct client client;
+    const struct event *event;
+    const char *exchange;
+
+    fixture_open(fixture_plain);
+    client_enable(&client);
+    client_send(&client,
+                "<message to='bob@localhost'><body>1</body></message>");
+    if (is_confirmed)
+        confirm();
+    client_break(&client);
+    tick(frontend->config.resume_timeout);
+    while ((event = next_published(&exchange)) &&
+           event->type != EVENT_SESSION_CLOSE)
+        ;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(event);
+    CU_ASSERT_EQUAL(event->count, expected);
+    client_close(&client);
+    fixture_close();
+}
+
+static void test_told_count(void)
+{
+    check_told_count(true, 1);
+    check_told_count(false, 0);
 }
 
 static void test_timed_out(void)
@@ -558,6 +607,8 @@ static const struct unit_case cases[] = {
     {"bound already", test_bound_already},
     {"a bad count", test_bad_count},
     {"refused", test_refused},
+    {"refused with a count", test_refused_with_count},
+    {"told the count", test_told_count},
     {"timed out", test_timed_out},
     {"refused with early stanzas", test_refused_with_early_stanzas},
 };
