@@ -23,8 +23,8 @@ enum custody {
  */
 #define PLACE_GAP "1048576"
 #define LAST_ROW                                                               \
-    "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = "         \
-    "'message')"
+    "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence"                       \
+    " WHERE name = 'message')"
 #define NEXT_ROW "(" LAST_ROW " + 1)"
 
 /* In the place of a path: the client has acknowledged it. */
