@@ -236,8 +236,9 @@ $(CHAOS_DRIVER): $(wildcard test/chaos/*.[ch])
 
 chaos-driver: $(CHAOS_DRIVER)
 
-chaos: all chaos-driver
-	@test/chaos/run --duration $(DURATION) $(if $(SEED),--seed $(SEED))
+chaos: chaos-build chaos-driver
+	@$(CHAOS) test/chaos/run --duration $(DURATION) --crash-points all \
+	    $(if $(SEED),--seed $(SEED))
 
 # The minute that is part of `make check`: always the same one, with SIGKILL of
 # a frontend, delivery and archive, SIGTERM of a frontend, and absent clients.
