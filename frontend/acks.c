@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus.h"
-#include "cluster/give_back.h"
+#include "ended.h"
 #include "handover.h"
 #include "inbox.h"
 #include "resume.h"
@@ -31,9 +31,7 @@ struct mark {
 };
 
 struct acks {
-    STAILQ_ENTRY(acks) ended_link;
-    struct session *session;   /* NULL: it is over */
-    struct buffer fence_bytes; /* to be answered then, or empty */
+    struct session *session;
     bool is_resumable;
     /* Towards the client; all counts modulo 2^32 (XEP-0198 4). */
     uint32_t received;  /* stanzas handled */
@@ -57,20 +55,13 @@ static struct acks *acks_of(const struct connection *connection)
     return connection->session ? connection->session->acks : NULL;
 }
 
-static struct acks *acks_new(bool is_resumable)
+static struct acks *acks_new(struct session *session, bool is_resumable)
 {
     struct acks *acks = memory_new(sizeof(*acks));
 
     acks->is_resumable = is_resumable;
     STAILQ_INIT(&acks->marks);
     unacked_init(&acks->unacked);
-    return acks;
-}
-
-static struct acks *acks_new_of(struct session *session, bool is_resumable)
-{
-    struct acks *acks = acks_new(is_resumable);
-
     acks->session = session;
     session->acks = acks;
     return acks;
@@ -141,9 +132,8 @@ static void enable(struct connection *connection, const struct stanza *stanza)
         return;
     }
     find_attribute(stanza, "resume", &resume);
-    acks_new_of(session,
-                connection->frontend->config.resume_timeout > 0 &&
-                    (slice_is(resume, "true") || slice_is(resume, "1")));
+    acks_new(session, connection->frontend->config.resume_timeout > 0 &&
+                          (slice_is(resume, "true") || slice_is(resume, "1")));
     write_enabled(connection);
 }
 
@@ -386,6 +376,25 @@ void acks_tick(struct session *session, uint64_t now_ms)
         session_end(session, true, "too much came while it was away");
 }
 
+void acks_end_turn(struct frontend *frontend)
+{
+    uint64_t now_ms = clock_now_ms();
+    size_t position = 0;
+    struct slice key;
+    void *value;
+
+    if (!inbox_is_half_full(frontend->inbox) ||
+        now_ms - frontend->custody_ms < CUSTODY_PAUSE_MS)
+        return;
+    frontend->custody_ms = now_ms;
+    while (map_next(frontend->sessions, &position, &key, &value)) {
+        struct session *session = value;
+
+        if (session->acks)
+            take_custody(session, now_ms);
+    }
+}
+
 /* Detaching and resuming. */
 
 bool acks_is_resumable(const struct session *session)
@@ -441,7 +450,7 @@ void acks_resume(struct session *session, uint32_t handled)
         write_all_again(session);
 }
 
-/* Handing over. */
+/* Handing over, and the end. */
 
 void acks_fill(const struct session *session, struct event *transfer)
 {
@@ -472,88 +481,24 @@ void acks_handed_over(struct session *session)
 void acks_take_over(struct session *session, const struct event *transfer,
                     struct unacked_queue *unacked)
 {
-    struct acks *acks = acks_new_of(session, true);
+    struct acks *acks = acks_new(session, true);
 
     acks->received = acks->marked = acks->confirmed = (uint32_t)transfer->count;
     acks->acknowledged = (uint32_t)transfer->mark;
     unacked_move(&acks->unacked, unacked);
 }
 
-/* The end. */
-
 void acks_end(struct session *session, const struct event *fence)
 {
-    struct acks *acks = session->acks;
-
-    forget_marks(acks);
-    acks->session = NULL;
-    session->acks = NULL;
-    if (fence)
-        event_encode(&acks->fence_bytes, fence);
-    STAILQ_INSERT_TAIL(&session->frontend->ended, acks, ended_link);
-}
-
-void acks_give_back_later(struct frontend *frontend,
-                          struct unacked_queue *unacked)
-{
-    struct acks *acks = acks_new(false);
-
-    unacked_move(&acks->unacked, unacked);
-    STAILQ_INSERT_TAIL(&frontend->ended, acks, ended_link);
-    loop_timer_start(frontend->end_of_turn, 0);
-}
-
-static void answer_fence(struct frontend *frontend, struct acks *acks)
-{
-    struct event fence;
-    const char *error;
-
-    if (!acks->fence_bytes.size)
-        return;
-    BUG_ON(!event_decode(buffer_slice(&acks->fence_bytes), &fence, &error));
-    fence_answer(&fence, slice_of(daemon_node(frontend->daemon)), "ended",
-                 &frontend->output);
-    frontend_publish(frontend);
-}
-
-static void take_all(struct frontend *frontend)
-{
-    uint64_t now_ms = clock_now_ms();
-    size_t position = 0;
-    struct slice key;
-    void *value;
-
-    if (!inbox_is_half_full(frontend->inbox) ||
-        now_ms - frontend->custody_ms < CUSTODY_PAUSE_MS)
-        return;
-    frontend->custody_ms = now_ms;
-    while (map_next(frontend->sessions, &position, &key, &value)) {
-        struct session *session = value;
-
-        if (session->acks)
-            take_custody(session, now_ms);
-    }
-}
-
-void acks_give_back(struct frontend *frontend)
-{
-    struct acks *acks;
-
-    while ((acks = STAILQ_FIRST(&frontend->ended))) {
-        STAILQ_REMOVE_HEAD(&frontend->ended, ended_link);
-        unacked_give_back(&acks->unacked, frontend);
-        answer_fence(frontend, acks);
-        buffer_deinit(&acks->fence_bytes);
-        memory_free(&acks);
-    }
-    take_all(frontend);
+    forget_marks(session->acks);
+    ended_add(session->frontend, &session->acks->unacked, fence);
+    memory_free(&session->acks);
 }
 
 void acks_deinit(struct frontend *frontend)
 {
     struct mark *mark;
 
-    acks_give_back(frontend);
     while ((mark = LIST_FIRST(&frontend->marks)))
         mark_free(mark);
 }

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cluster/give_back.h"
 #include "drain.h"
+#include "ended.h"
 #include "handover.h"
 #include "inbox.h"
 #include "keys.h"
@@ -303,6 +304,7 @@ void frontend_deinit(struct frontend *frontend)
 {
     listener_stop(frontend);
     end_connections(frontend);
+    ended_give_back(frontend);
     acks_deinit(frontend);
     worker_pool_destroy(&frontend->key_workers, keys_discard);
     snapshots_drop(frontend);
