@@ -1,8 +1,8 @@
 /*
  * Stream management (XEP-0198 1.6): what each side has of what the other sent.
  *
- * Towards the client, h counts the stanzas of which everything that follows is
- * confirmed by the broker, in order: what it has been told it may forget.
+ * Towards the client, h counts the stanzas (received.h) of which everything
+ * that follows is confirmed by the broker: what it has been told it may forget.
  * Towards us, a stanza stays unacknowledged (unacked.h) until the client says
  * so.  When the session ends, what is left is given back (ended.h).
  */
@@ -69,7 +69,5 @@ void acks_take_over(struct session *session, const struct event *transfer,
 /* The session is over: what the client does not have is given back.  `fence`
  * (may be NULL) is answered after that. */
 void acks_end(struct session *session, const struct event *fence);
-/* At exit. */
-void acks_deinit(struct frontend *frontend);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "acks.h"
 #include "arrival.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +15,7 @@
 #include "handover.h"
 #include "inbox.h"
 #include "keys.h"
+#include "received.h"
 #include "sasl.h"
 #include "session.h"
 #include "stream.h"
@@ -305,7 +305,7 @@ void frontend_deinit(struct frontend *frontend)
     listener_stop(frontend);
     end_connections(frontend);
     ended_give_back(frontend);
-    acks_deinit(frontend);
+    received_forget_marks(frontend);
     worker_pool_destroy(&frontend->key_workers, keys_discard);
     snapshots_drop(frontend);
     loop_timer_destroy(&frontend->drain_timer);
