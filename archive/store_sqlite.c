@@ -146,6 +146,17 @@ static sqlite3_stmt *with_text(struct store *store, enum statement index,
     return statement;
 }
 
+/* ... whose first three are whose message it is, and its id. */
+static sqlite3_stmt *with_id(struct store *store, enum statement index,
+                             const char *sql, const struct event *event)
+{
+    sqlite3_stmt *statement = with_text(store, index, sql, event->to);
+
+    sqlite_bind_u64(statement, 2, event->origin);
+    sqlite_bind_u64(statement, 3, event->sequence);
+    return statement;
+}
+
 static uint64_t one_number(struct store *store, sqlite3_stmt *statement)
 {
     uint64_t number = sqlite_step(&store->sqlite, statement)
@@ -184,15 +195,13 @@ bool store_has_account(struct store *store, struct slice user)
 bool store_knows(struct store *store, const struct event *event)
 {
     sqlite3_stmt *seen =
-        with_text(store, SEEN,
-                  "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
-                  " user = ?1 AND path IN (?4, ?5) UNION ALL"
-                  " SELECT 1 FROM message WHERE origin = ?2 AND sequence = ?3"
-                  " AND user = ?1",
-                  event->to);
+        with_id(store, SEEN,
+                "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
+                " user = ?1 AND path IN (?4, ?5) UNION ALL"
+                " SELECT 1 FROM message WHERE origin = ?2 AND sequence = ?3"
+                " AND user = ?1",
+                event);
 
-    sqlite_bind_u64(seen, 2, event->origin);
-    sqlite_bind_u64(seen, 3, event->sequence);
     sqlite_bind_u64(seen, 4, event->path);
     sqlite_bind_u64(seen, 5, PATH_DROPPED);
     return one_number(store, seen) != 0;
@@ -200,14 +209,12 @@ bool store_knows(struct store *store, const struct event *event)
 
 static void note(struct store *store, const struct event *event, uint64_t path)
 {
-    sqlite3_stmt *seen = with_text(store, SET_SEEN,
-                                   "INSERT OR IGNORE INTO seen"
-                                   " (user, origin, sequence, path, at)"
-                                   " VALUES (?1, ?2, ?3, ?4, ?5)",
-                                   event->to);
+    sqlite3_stmt *seen = with_id(store, SET_SEEN,
+                                 "INSERT OR IGNORE INTO seen"
+                                 " (user, origin, sequence, path, at)"
+                                 " VALUES (?1, ?2, ?3, ?4, ?5)",
+                                 event);
 
-    sqlite_bind_u64(seen, 2, event->origin);
-    sqlite_bind_u64(seen, 3, event->sequence);
     sqlite_bind_u64(seen, 4, path);
     sqlite_bind_u64(seen, 5, clock_unix_ms() / 1000);
     sqlite_run(&store->sqlite, seen);
@@ -215,28 +222,22 @@ static void note(struct store *store, const struct event *event, uint64_t path)
 
 void store_drop(struct store *store, const struct event *event)
 {
-    sqlite3_stmt *drop =
-        with_text(store, DROP,
-                  "DELETE FROM message WHERE user = ?1 AND origin = ?2 AND"
-                  " sequence = ?3",
-                  event->to);
-
-    sqlite_bind_u64(drop, 2, event->origin);
-    sqlite_bind_u64(drop, 3, event->sequence);
-    sqlite_run(&store->sqlite, drop);
+    sqlite_run(&store->sqlite,
+               with_id(store, DROP,
+                       "DELETE FROM message WHERE user = ?1 AND origin = ?2"
+                       " AND sequence = ?3",
+                       event));
     note(store, event, PATH_DROPPED);
 }
 
 bool store_has_dropped(struct store *store, const struct event *event)
 {
     sqlite3_stmt *seen =
-        with_text(store, HAS_DROPPED,
-                  "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
-                  " user = ?1 AND path = ?4",
-                  event->to);
+        with_id(store, HAS_DROPPED,
+                "SELECT 1 FROM seen WHERE origin = ?2 AND sequence = ?3 AND"
+                " user = ?1 AND path = ?4",
+                event);
 
-    sqlite_bind_u64(seen, 2, event->origin);
-    sqlite_bind_u64(seen, 3, event->sequence);
     sqlite_bind_u64(seen, 4, PATH_DROPPED);
     return one_number(store, seen) != 0;
 }
@@ -274,9 +275,7 @@ static void put_message(struct store *store, sqlite3_stmt *put,
     struct buffer encoded = BUFFER_EMPTY;
 
     event_encode(&encoded, event);
-    sqlite_bind_bytes(put, 2, buffer_slice(&encoded));
-    sqlite_bind_u64(put, 3, event->origin);
-    sqlite_bind_u64(put, 4, event->sequence);
+    sqlite_bind_bytes(put, 4, buffer_slice(&encoded));
     sqlite_bind_u64(put, 5, event->is_behind);
     sqlite_bind_u64(put, 6, custody);
     sqlite_run(&store->sqlite, put);
@@ -288,22 +287,22 @@ void store_put(struct store *store, const struct event *event)
 {
     put_message(
         store,
-        with_text(store, PUT,
-                  "INSERT INTO message"
-                  " (user, event, origin, sequence, behind, custody, place)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, " NEXT_ROW " * " PLACE_GAP
-                  ")",
-                  event->to),
+        with_id(store, PUT,
+                "INSERT INTO message"
+                " (user, origin, sequence, event, behind, custody, place)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, " NEXT_ROW " * " PLACE_GAP
+                ")",
+                event),
         event, CUSTODY_NONE);
 }
 
 static sqlite3_stmt *put_before_what_waits(struct store *store,
-                                           struct slice user)
+                                           const struct event *event)
 {
-    return with_text(
+    return with_id(
         store, PUT_BEFORE,
         "INSERT INTO message"
-        " (user, event, origin, sequence, behind, custody, place)"
+        " (user, origin, sequence, event, behind, custody, place)"
         " WITH waits AS (SELECT min(place) AS place FROM message"
         " WHERE user = ?1 AND custody = 0)"
         " SELECT ?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN waits.place IS NULL"
@@ -311,29 +310,27 @@ static sqlite3_stmt *put_before_what_waits(struct store *store,
         " + 1, (SELECT"
         " coalesce(max(place), 0) + 1 FROM message WHERE user = ?1 AND"
         " place < waits.place)) END FROM waits",
-        user);
+        event);
 }
 
 void store_put_back(struct store *store, const struct event *event)
 {
-    put_message(store, put_before_what_waits(store, event->to), event,
+    put_message(store, put_before_what_waits(store, event), event,
                 CUSTODY_LEFT);
 }
 
 void store_take_custody(struct store *store, const struct event *event)
 {
     sqlite3_stmt *set =
-        with_text(store, SET_CUSTODY,
-                  "UPDATE message SET custody = ?4 WHERE user = ?1 AND"
-                  " origin = ?2 AND sequence = ?3",
-                  event->to);
+        with_id(store, SET_CUSTODY,
+                "UPDATE message SET custody = ?4 WHERE user = ?1 AND"
+                " origin = ?2 AND sequence = ?3",
+                event);
 
-    sqlite_bind_u64(set, 2, event->origin);
-    sqlite_bind_u64(set, 3, event->sequence);
     sqlite_bind_u64(set, 4, event->session);
     sqlite_run(&store->sqlite, set);
     if (sqlite3_changes(store->sqlite.handle) == 0)
-        put_message(store, put_before_what_waits(store, event->to), event,
+        put_message(store, put_before_what_waits(store, event), event,
                     event->session);
 }
 

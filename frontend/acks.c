@@ -1,15 +1,14 @@
 #include "acks.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus.h"
-#include "cluster/give_back.h"
+#include "ended.h"
 #include "handover.h"
 #include "inbox.h"
+#include "received.h"
 #include "resume.h"
 #include "stream.h"
 #include "unacked.h"
@@ -21,28 +20,14 @@ enum {
     CUSTODY_PAUSE_MS = 100, /* between takings of everything */
 };
 
-/* What was received up to here; settled when all that follows is confirmed. */
-struct mark {
-    LIST_ENTRY(mark) all;
-    STAILQ_ENTRY(mark) link;
-    struct acks *acks; /* NULL: the session is over */
-    uint32_t received;
-    bool is_settled;
-};
-
 struct acks {
-    STAILQ_ENTRY(acks) ended_link;
-    struct session *session;   /* NULL: it is over */
-    struct buffer fence_bytes; /* to be answered then, or empty */
+    struct session *session;
     bool is_resumable;
-    /* Towards the client; all counts modulo 2^32 (XEP-0198 4). */
-    uint32_t received;  /* stanzas handled */
-    uint32_t marked;    /* of these, published with a mark */
-    uint32_t confirmed; /* of these, all confirmed: h */
-    bool is_answer_due; /* asked while some were not */
-    STAILQ_HEAD(mark_queue, mark) marks;
+    /* Towards the client. */
+    struct received received;
+    bool is_answer_due; /* asked while some were not confirmed */
     /* Towards us. */
-    uint32_t acknowledged; /* the client's h */
+    uint32_t acknowledged; /* the client's h, modulo 2^32 (XEP-0198 4) */
     uint64_t request_ms;   /* 0: none is awaiting an answer */
     struct unacked_queue unacked;
 };
@@ -57,20 +42,32 @@ static struct acks *acks_of(const struct connection *connection)
     return connection->session ? connection->session->acks : NULL;
 }
 
-static struct acks *acks_new(bool is_resumable)
+static void write_answer(struct acks *acks)
+{
+    struct connection *connection = acks->session->connection;
+
+    acks->is_answer_due = false;
+    buffer_appendf(connection_output(connection),
+                   "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>",
+                   acks->received.confirmed);
+}
+
+static void on_all_confirmed(void *argument)
+{
+    struct acks *acks = argument;
+
+    if (acks->is_answer_due)
+        write_answer(acks);
+    resume_settled(acks->session);
+}
+
+static struct acks *acks_new(struct session *session, bool is_resumable)
 {
     struct acks *acks = memory_new(sizeof(*acks));
 
     acks->is_resumable = is_resumable;
-    STAILQ_INIT(&acks->marks);
+    received_init(&acks->received, on_all_confirmed, acks);
     unacked_init(&acks->unacked);
-    return acks;
-}
-
-static struct acks *acks_new_of(struct session *session, bool is_resumable)
-{
-    struct acks *acks = acks_new(is_resumable);
-
     acks->session = session;
     session->acks = acks;
     return acks;
@@ -88,15 +85,6 @@ void acks_write_failed(struct connection *connection, const char *condition,
         buffer_appendf(output, " h='%" PRIu64 "'", handled);
     buffer_appendf(output, "><%s xmlns='" NS_STANZA_ERRORS "'/></failed>",
                    condition);
-}
-
-static void write_answer(struct acks *acks)
-{
-    struct connection *connection = acks->session->connection;
-
-    acks->is_answer_due = false;
-    buffer_appendf(connection_output(connection),
-                   "<a xmlns='" NS_SM "' h='%" PRIu32 "'/>", acks->confirmed);
 }
 
 static bool find_attribute(const struct stanza *stanza, const char *name,
@@ -141,16 +129,15 @@ static void enable(struct connection *connection, const struct stanza *stanza)
         return;
     }
     find_attribute(stanza, "resume", &resume);
-    acks_new_of(session,
-                connection->frontend->config.resume_timeout > 0 &&
-                    (slice_is(resume, "true") || slice_is(resume, "1")));
+    acks_new(session, connection->frontend->config.resume_timeout > 0 &&
+                          (slice_is(resume, "true") || slice_is(resume, "1")));
     write_enabled(connection);
 }
 
 /* Answered at once if all is confirmed, else when it is, within a second. */
 static void answer(struct acks *acks)
 {
-    if (acks->confirmed == acks->received)
+    if (received_is_confirmed(&acks->received))
         write_answer(acks);
     else
         acks->is_answer_due = true;
@@ -240,61 +227,17 @@ void acks_received(struct connection *connection)
     struct acks *acks = acks_of(connection);
 
     if (acks)
-        acks->received++;
-}
-
-static void mark_free(struct mark *mark)
-{
-    LIST_REMOVE(mark, all);
-    memory_free(&mark);
-}
-
-static void advance(struct acks *acks)
-{
-    struct mark *mark;
-
-    while ((mark = STAILQ_FIRST(&acks->marks)) && mark->is_settled) {
-        STAILQ_REMOVE_HEAD(&acks->marks, link);
-        acks->confirmed = mark->received;
-        mark_free(mark);
-    }
-    if (acks->confirmed != acks->received)
-        return;
-    if (acks->is_answer_due)
-        write_answer(acks);
-    resume_settled(acks->session);
-}
-
-static void on_settled(void *argument)
-{
-    struct mark *mark = argument;
-
-    mark->is_settled = true;
-    if (mark->acks)
-        advance(mark->acks);
-    else
-        mark_free(mark);
+        acks->received.count++;
 }
 
 void acks_publish(struct connection *connection)
 {
-    struct frontend *frontend = connection->frontend;
     struct acks *acks = acks_of(connection);
-    struct bus_receipt *receipt;
-    struct mark *mark;
 
-    if (!acks || acks->marked == acks->received) {
-        frontend_publish(frontend);
-        return;
-    }
-    mark = memory_new(sizeof(*mark));
-    mark->acks = acks;
-    mark->received = acks->marked = acks->received;
-    LIST_INSERT_HEAD(&frontend->marks, mark, all);
-    STAILQ_INSERT_TAIL(&acks->marks, mark, link);
-    receipt = bus_receipt_create(bus_of(frontend), on_settled, mark);
-    daemon_publish(frontend->daemon, &frontend->output, receipt);
-    bus_receipt_seal(receipt);
+    if (acks)
+        received_publish(&acks->received, connection->frontend);
+    else
+        frontend_publish(connection->frontend);
 }
 
 /* Sent. */
@@ -386,6 +329,25 @@ void acks_tick(struct session *session, uint64_t now_ms)
         session_end(session, true, "too much came while it was away");
 }
 
+void acks_end_turn(struct frontend *frontend)
+{
+    uint64_t now_ms = clock_now_ms();
+    size_t position = 0;
+    struct slice key;
+    void *value;
+
+    if (!inbox_is_half_full(frontend->inbox) ||
+        now_ms - frontend->custody_ms < CUSTODY_PAUSE_MS)
+        return;
+    frontend->custody_ms = now_ms;
+    while (map_next(frontend->sessions, &position, &key, &value)) {
+        struct session *session = value;
+
+        if (session->acks)
+            take_custody(session, now_ms);
+    }
+}
+
 /* Detaching and resuming. */
 
 bool acks_is_resumable(const struct session *session)
@@ -395,13 +357,13 @@ bool acks_is_resumable(const struct session *session)
 
 bool acks_is_settled(const struct session *session)
 {
-    return session->acks->confirmed == session->acks->received;
+    return received_is_confirmed(&session->acks->received);
 }
 
 uint32_t acks_handled(const struct session *session)
 {
     return acks_is_resumable(session) && acks_is_settled(session)
-               ? session->acks->confirmed
+               ? session->acks->received.confirmed
                : 0;
 }
 
@@ -434,18 +396,18 @@ void acks_resume(struct session *session, uint32_t handled)
 
     buffer_appendf(connection_output(connection),
                    "<resumed xmlns='" NS_SM "' previd='%s' h='%" PRIu32 "'/>",
-                   resume_token(session, token), acks->confirmed);
+                   resume_token(session, token), acks->received.confirmed);
     if (!note_handled(acks, handled))
         fail_too_high(connection, handled);
     else
         write_all_again(session);
 }
 
-/* Handing over. */
+/* Handing over, and the end. */
 
 void acks_fill(const struct session *session, struct event *transfer)
 {
-    transfer->count = session->acks->received;
+    transfer->count = session->acks->received.count;
     transfer->mark = session->acks->acknowledged;
 }
 
@@ -454,17 +416,9 @@ const struct unacked_queue *acks_unacked(const struct session *session)
     return &session->acks->unacked;
 }
 
-static void forget_marks(struct acks *acks)
-{
-    struct mark *mark;
-
-    STAILQ_FOREACH (mark, &acks->marks, link)
-        mark->acks = NULL;
-}
-
 void acks_handed_over(struct session *session)
 {
-    forget_marks(session->acks);
+    received_deinit(&session->acks->received);
     unacked_clear(&session->acks->unacked);
     memory_free(&session->acks);
 }
@@ -472,88 +426,16 @@ void acks_handed_over(struct session *session)
 void acks_take_over(struct session *session, const struct event *transfer,
                     struct unacked_queue *unacked)
 {
-    struct acks *acks = acks_new_of(session, true);
+    struct acks *acks = acks_new(session, true);
 
-    acks->received = acks->marked = acks->confirmed = (uint32_t)transfer->count;
+    received_continue(&acks->received, (uint32_t)transfer->count);
     acks->acknowledged = (uint32_t)transfer->mark;
     unacked_move(&acks->unacked, unacked);
 }
 
-/* The end. */
-
 void acks_end(struct session *session, const struct event *fence)
 {
-    struct acks *acks = session->acks;
-
-    forget_marks(acks);
-    acks->session = NULL;
-    session->acks = NULL;
-    if (fence)
-        event_encode(&acks->fence_bytes, fence);
-    STAILQ_INSERT_TAIL(&session->frontend->ended, acks, ended_link);
-}
-
-void acks_give_back_later(struct frontend *frontend,
-                          struct unacked_queue *unacked)
-{
-    struct acks *acks = acks_new(false);
-
-    unacked_move(&acks->unacked, unacked);
-    STAILQ_INSERT_TAIL(&frontend->ended, acks, ended_link);
-    loop_timer_start(frontend->end_of_turn, 0);
-}
-
-static void answer_fence(struct frontend *frontend, struct acks *acks)
-{
-    struct event fence;
-    const char *error;
-
-    if (!acks->fence_bytes.size)
-        return;
-    BUG_ON(!event_decode(buffer_slice(&acks->fence_bytes), &fence, &error));
-    fence_answer(&fence, slice_of(daemon_node(frontend->daemon)), "ended",
-                 &frontend->output);
-    frontend_publish(frontend);
-}
-
-static void take_all(struct frontend *frontend)
-{
-    uint64_t now_ms = clock_now_ms();
-    size_t position = 0;
-    struct slice key;
-    void *value;
-
-    if (!inbox_is_half_full(frontend->inbox) ||
-        now_ms - frontend->custody_ms < CUSTODY_PAUSE_MS)
-        return;
-    frontend->custody_ms = now_ms;
-    while (map_next(frontend->sessions, &position, &key, &value)) {
-        struct session *session = value;
-
-        if (session->acks)
-            take_custody(session, now_ms);
-    }
-}
-
-void acks_give_back(struct frontend *frontend)
-{
-    struct acks *acks;
-
-    while ((acks = STAILQ_FIRST(&frontend->ended))) {
-        STAILQ_REMOVE_HEAD(&frontend->ended, ended_link);
-        unacked_give_back(&acks->unacked, frontend);
-        answer_fence(frontend, acks);
-        buffer_deinit(&acks->fence_bytes);
-        memory_free(&acks);
-    }
-    take_all(frontend);
-}
-
-void acks_deinit(struct frontend *frontend)
-{
-    struct mark *mark;
-
-    acks_give_back(frontend);
-    while ((mark = LIST_FIRST(&frontend->marks)))
-        mark_free(mark);
+    received_deinit(&session->acks->received);
+    ended_add(session->frontend, &session->acks->unacked, fence);
+    memory_free(&session->acks);
 }

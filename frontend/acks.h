@@ -1,10 +1,10 @@
 /*
  * Stream management (XEP-0198 1.6): what each side has of what the other sent.
  *
- * Towards the client, h counts the stanzas of which everything that follows is
- * confirmed by the broker, in order: what it has been told it may forget.
+ * Towards the client, h counts the stanzas (received.h) of which everything
+ * that follows is confirmed by the broker: what it has been told it may forget.
  * Towards us, a stanza stays unacknowledged (unacked.h) until the client says
- * so.  When the session ends, what is left is given back (give_back.h).
+ * so.  When the session ends, what is left is given back (ended.h).
  */
 #ifndef FRONTEND_ACKS_H
 #define FRONTEND_ACKS_H
@@ -41,6 +41,8 @@ void acks_request(struct connection *connection);
 
 /* Custody, limits, and clients that do not answer; once a second. */
 void acks_tick(struct session *session, uint64_t now_ms);
+/* If the inbox is about to stand still, takes custody of everything. */
+void acks_end_turn(struct frontend *frontend);
 
 /* The client may come back for it: it asked so when it enabled acks. */
 bool acks_is_resumable(const struct session *session);
@@ -67,13 +69,5 @@ void acks_take_over(struct session *session, const struct event *transfer,
 /* The session is over: what the client does not have is given back.  `fence`
  * (may be NULL) is answered after that. */
 void acks_end(struct session *session, const struct event *fence);
-/* What came for a session that is over by now: after what it has left. */
-void acks_give_back_later(struct frontend *frontend,
-                          struct unacked_queue *unacked);
-/* ... at the end of the turn, when delivery has been told.  If the inbox is
- * about to stand still, takes custody of everything. */
-void acks_give_back(struct frontend *frontend);
-/* At exit. */
-void acks_deinit(struct frontend *frontend);
 
 #endif

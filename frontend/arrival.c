@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cluster/give_back.h"
 #include "drain.h"
+#include "ended.h"
 #include "handover.h"
 #include "inbox.h"
 #include "resume.h"
@@ -260,7 +261,7 @@ static void begin_here(struct session *session, struct arrival *arrival)
 
     resume_settled(session);
     if (!session_find(frontend, id)) {
-        acks_give_back_later(frontend, &arrival->early);
+        ended_add(frontend, &arrival->early, NULL);
         return;
     }
     unacked_each(&arrival->early, give, session);

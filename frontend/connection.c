@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "ended.h"
 #include "resume.h"
 #include "sasl.h"
 #include "stream.h"
@@ -254,7 +255,8 @@ void connections_end_turn(struct frontend *frontend)
     flush_dirty(frontend);
     bury_doomed(frontend);
     frontend_publish(frontend);
-    acks_give_back(frontend);
+    ended_give_back(frontend);
+    acks_end_turn(frontend);
 }
 
 /* Input. */

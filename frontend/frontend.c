@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#include "acks.h"
 #include "arrival.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/give_back.h"
 #include "drain.h"
+#include "ended.h"
 #include "handover.h"
 #include "inbox.h"
 #include "keys.h"
+#include "received.h"
 #include "sasl.h"
 #include "session.h"
 #include "stream.h"
@@ -303,7 +304,8 @@ void frontend_deinit(struct frontend *frontend)
 {
     listener_stop(frontend);
     end_connections(frontend);
-    acks_deinit(frontend);
+    ended_give_back(frontend);
+    received_forget_marks(frontend);
     worker_pool_destroy(&frontend->key_workers, keys_discard);
     snapshots_drop(frontend);
     loop_timer_destroy(&frontend->drain_timer);

@@ -9,7 +9,9 @@
  *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
  *   session.c      sessions: table, dedupe window, directed presence
  *   acks.c         XEP-0198: what each side has of what the other sent;
+ *   received.c     what the client has sent, and may forget
  *   unacked.c      what the client does not have yet
+ *   ended.c        what is left of sessions that are over
  *   resume.c       a client comes back for its session; token.c
  *   handover.c     a session goes to another frontend
  *   arrival.c      a session comes from another frontend
@@ -93,10 +95,10 @@ struct frontend {
     struct map *sent_away; /* session id -> struct sent_away */
     LIST_HEAD(handover_list, handover) handovers; /* under way, ... */
     unsigned handed_over;                         /* ... and done */
-    LIST_HEAD(mark_list, mark) marks;    /* acks.c: awaiting confirms */
-    STAILQ_HEAD(acks_queue, acks) ended; /* acks.c: to be given back */
-    uint64_t custody_ms;                 /* when all was taken last */
-    struct map *requests;                /* number -> struct connection */
+    LIST_HEAD(mark_list, mark) marks;     /* received.c: not yet confirmed */
+    STAILQ_HEAD(ended_list, ended) ended; /* to be given back */
+    uint64_t custody_ms;                  /* when all was taken last */
+    struct map *requests;                 /* number -> struct connection */
     uint64_t last_request;
     uint64_t logins; /* since memory was given back last */
     uint64_t last_login_ms;

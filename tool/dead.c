@@ -337,9 +337,7 @@ static struct dead *dead_new(struct tool *tool,
 
 static void parse_list(struct tool *tool, int argc, char **argv)
 {
-    (void)argv;
-    if (argc)
-        tool_usage(tool->command, "takes no arguments");
+    tool_parse_none(tool, argc, argv);
     dead_new(tool, list_letter);
 }
 

@@ -42,6 +42,13 @@ void tool_usage(const struct tool_command *command, const char *problem)
     exit(EX_USAGE);
 }
 
+void tool_parse_none(struct tool *tool, int argc, char **argv)
+{
+    (void)argv;
+    if (argc)
+        tool_usage(tool->command, "takes no arguments");
+}
+
 void tool_finish(struct tool *tool, int exit_status)
 {
     tool->exit_status = exit_status;

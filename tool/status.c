@@ -157,18 +157,11 @@ static void begin_status(struct tool *tool)
     inspect(tool, QUEUE_DEAD);
 }
 
-static void parse_none(struct tool *tool, int argc, char **argv)
-{
-    (void)argv;
-    if (argc)
-        tool_usage(tool->command, "takes no arguments");
-}
-
 const struct tool_command command_status = {
     .name = "status",
     .arguments = "",
     .help = "members, partitions and their owners, queues that wait",
-    .parse = parse_none,
+    .parse = tool_parse_none,
     .begin = begin_status,
     .timeout_ms = 15000,
 };
@@ -219,7 +212,7 @@ const struct tool_command command_sessions = {
     .name = "sessions",
     .arguments = "",
     .help = "who is connected, where, from which address, since when",
-    .parse = parse_none,
+    .parse = tool_parse_none,
     .begin = begin_sessions,
     .event = on_session,
     .timeout_ms = 30000,

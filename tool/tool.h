@@ -42,6 +42,8 @@ struct tool {
 /* Prints what is wrong and how to call it; exits 64. */
 NO_RETURN void tool_usage(const struct tool_command *command,
                           const char *problem);
+/* For a command that takes no arguments. */
+void tool_parse_none(struct tool *tool, int argc, char **argv);
 void tool_finish(struct tool *tool, int exit_status);
 void tool_publish(struct tool *tool);
 /* Node name, for answers. */

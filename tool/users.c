@@ -134,13 +134,6 @@ const struct tool_command command_user_del = {
 
 /* user list */
 
-static void parse_none(struct tool *tool, int argc, char **argv)
-{
-    (void)argv;
-    if (argc)
-        tool_usage(tool->command, "takes no arguments");
-}
-
 static void begin_list(struct tool *tool)
 {
     struct event event;
@@ -175,7 +168,7 @@ const struct tool_command command_user_list = {
     .name = "user list",
     .arguments = "",
     .help = "print every account, one per line, in no order",
-    .parse = parse_none,
+    .parse = tool_parse_none,
     .begin = begin_list,
     .event = on_list,
     .timeout_ms = 60000,

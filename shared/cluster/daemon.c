@@ -1,10 +1,6 @@
-#include "cluster/daemon.h"
-
 #include <event2/event.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,35 +10,11 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/memory.h"
 #include "cluster/daemon_options.h"
+#include "cluster/daemon_private.h"
 
-enum { TICK_MS = 1000, SIGNALS = 4 };
-
-struct daemon {
-    const struct daemon_spec *spec;
-    void *owner;
-    struct daemon_common common;
-    struct option_table tables[2];
-    void *configs[2];
-    char *config_file;
-    struct event_base *loop;
-    struct event *tick;
-    struct event *signals[SIGNALS];
-    struct bus *bus;
-    struct bus_subscription *node_queue;
-    struct members *members;
-    char node[NAME_MAX_BYTES];
-    uint64_t boot;
-    uint64_t sequence;
-    uint64_t turn; /* of announcing, one a second */
-    enum member_state state;
-    char address[NAME_MAX_BYTES];
-    bool is_draining;
-    struct bus_destination *announcements;
-    struct bus_destination *partitions[SERVICE_COUNT][PARTITIONS_MAX];
-};
+enum { TICK_MS = 1000 };
 
 /* Announcements. */
 
@@ -259,7 +231,7 @@ static const struct member_hooks member_hooks = {
     .changed = on_member_changed,
 };
 
-/* Signals and time. */
+/* Time. */
 
 static void on_tick(evutil_socket_t fd, short what, void *argument)
 {
@@ -271,57 +243,6 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
     daemon_announce(daemon);
     if (daemon->spec->tick)
         daemon->spec->tick(daemon->owner, clock_now_ms());
-}
-
-static void on_terminate(evutil_socket_t signal_number, short what,
-                         void *argument)
-{
-    struct daemon *daemon = argument;
-
-    (void)what;
-    if (daemon->is_draining) {
-        log_warning("second signal %d: stopping at once", (int)signal_number);
-        event_base_loopbreak(daemon->loop);
-        return;
-    }
-    log_info("signal %d: draining", (int)signal_number);
-    daemon->is_draining = true;
-    daemon_set_state(daemon, daemon->spec->service == SERVICE_NONE
-                                 ? MEMBER_DRAINING /* has sessions */
-                                 : MEMBER_LEAVING);
-    if (daemon->spec->drain)
-        daemon->spec->drain(daemon->owner);
-    else
-        daemon_finish(daemon);
-}
-
-static void on_hangup(evutil_socket_t signal_number, short what, void *argument)
-{
-    struct daemon *daemon = argument;
-    struct buffer error = BUFFER_EMPTY;
-
-    (void)signal_number;
-    (void)what;
-    if (!config_reload(daemon->tables, daemon->configs,
-                       ARRAY_SIZE(daemon->tables), daemon->config_file,
-                       &error)) {
-        log_error("reload refused, nothing changed: %s", error.data);
-    } else {
-        log_set_level((enum log_level)daemon->common.log_level);
-        log_info("configuration reloaded");
-        if (daemon->spec->reloaded)
-            daemon->spec->reloaded(daemon->owner);
-    }
-    buffer_deinit(&error);
-}
-
-static void watch_signal(struct daemon *daemon, size_t index, int number,
-                         event_callback_fn callback)
-{
-    daemon->signals[index] =
-        evsignal_new(daemon->loop, number, callback, daemon);
-    BUG_ON(!daemon->signals[index]);
-    event_add(daemon->signals[index], NULL);
 }
 
 /* Start and stop. */
@@ -346,10 +267,7 @@ static void daemon_loop_init(struct daemon *daemon)
     daemon->tick = event_new(daemon->loop, -1, EV_PERSIST, on_tick, daemon);
     BUG_ON(!daemon->tick);
     event_add(daemon->tick, &interval);
-    watch_signal(daemon, 0, SIGTERM, on_terminate);
-    watch_signal(daemon, 1, SIGINT, on_terminate);
-    watch_signal(daemon, 2, SIGHUP, on_hangup);
-    signal(SIGPIPE, SIG_IGN);
+    daemon_signals_init(daemon);
 }
 
 static void daemon_bus_init(struct daemon *daemon)
@@ -424,10 +342,7 @@ void daemon_stop(struct daemon **daemon_at)
 
     bus_destroy(&daemon->bus);
     members_destroy(&daemon->members);
-    for (size_t i = 0; i < SIGNALS; i++) {
-        if (daemon->signals[i])
-            event_free(daemon->signals[i]);
-    }
+    daemon_signals_deinit(daemon);
     event_free(daemon->tick);
     event_base_free(daemon->loop);
     config_free(daemon->tables, daemon->configs, ARRAY_SIZE(daemon->tables));
@@ -469,65 +384,4 @@ uint64_t daemon_boot(const struct daemon *daemon)
 bool daemon_is_draining(const struct daemon *daemon)
 {
     return daemon->is_draining;
-}
-
-/* Output. */
-
-void daemon_output_init(struct daemon *daemon, struct output *output)
-{
-    output_init(output);
-    output->partitions = (unsigned)daemon->common.partitions;
-    output->service = SERVICE_NONE;
-    output->boot = daemon->boot;
-    output->sequence = &daemon->sequence;
-}
-
-struct bus_destination *daemon_partition(struct daemon *daemon,
-                                         enum service_id service,
-                                         unsigned partition)
-{
-    struct bus_destination **slot = &daemon->partitions[service][partition];
-    char key[NAME_MAX_BYTES];
-
-    if (!*slot)
-        *slot =
-            bus_destination(daemon->bus, service_exchange(service),
-                            slice_of(partition_key(partition, key)), BUS_CORE);
-    return *slot;
-}
-
-static struct bus_destination *item_destination(struct daemon *daemon,
-                                                const struct output_item *item)
-{
-    switch (item->target) {
-    case OUTPUT_SERVICE:
-        return daemon_partition(daemon, item->service, item->partition);
-    case OUTPUT_INBOX:
-        return bus_destination(daemon->bus, EXCHANGE_FRONTEND, item->node,
-                               BUS_INBOX);
-    case OUTPUT_NODE:
-        return bus_destination(daemon->bus, EXCHANGE_NODE, item->node,
-                               BUS_ANSWER);
-    }
-    BUG_ON("an output has a target");
-    return NULL;
-}
-
-void daemon_publish_items(struct daemon *daemon,
-                          const struct output_item **next, unsigned phase,
-                          struct bus_receipt *receipt)
-{
-    for (; *next && (*next)->phase == phase; *next = (*next)->next)
-        bus_publish(item_destination(daemon, *next), (*next)->event,
-                    (*next)->is_durable, receipt);
-}
-
-void daemon_publish(struct daemon *daemon, struct output *output,
-                    struct bus_receipt *receipt)
-{
-    const struct output_item *next = output->first;
-
-    daemon_publish_items(daemon, &next, 0, receipt);
-    BUG_ON(next); /* barriers are for services, whose skeleton keeps output */
-    output_clear(output);
 }

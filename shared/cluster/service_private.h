@@ -6,7 +6,8 @@
  *   partition.c  the life of one subscription and ownership
  *   takeover.c   snapshots and epochs when a partition is taken over
  *   adopt.c      inboxes of frontends that are gone
- *   work.c       batches through the handlers, publishing, acknowledging
+ *   work.c       batches through the handlers, publishing, acknowledging;
+ *                work_private.h says how it goes on
  *   last_words.c, suspects.c  events that crash those who handle them
  */
 #ifndef CLUSTER_SERVICE_PRIVATE_H
@@ -113,7 +114,7 @@ void takeover_heard(struct service *service, const struct event *event);
 /* What else was asked for. */
 void takeover_prepared(struct service *service, const struct event *event);
 
-/* work.c */
+/* work.c, work_careful.c */
 struct work;
 
 /* Takes the first message held. */

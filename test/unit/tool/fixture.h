@@ -28,6 +28,13 @@ void tool_usage(const struct tool_command *command, const char *problem)
     exit(EX_USAGE);
 }
 
+void tool_parse_none(struct tool *tool, int argc, char **argv)
+{
+    (void)tool;
+    (void)argc;
+    (void)argv;
+}
+
 void tool_finish(struct tool *tool, int exit_status)
 {
     tool->exit_status = exit_status;
