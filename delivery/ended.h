@@ -13,8 +13,8 @@ struct ended;
 
 struct ended *ended_create(void);
 void ended_destroy(struct ended **ended);
-void ended_note(struct ended *ended, uint64_t session, uint64_t handled);
-/* 0: not known, or none. */
-uint64_t ended_find(const struct ended *ended, uint64_t session);
+void ended_note(struct ended *ended, uint64_t id, uint64_t handled);
+/* How many; 0: not known, or none. */
+uint64_t ended_find(const struct ended *ended, uint64_t id);
 
 #endif
