@@ -152,6 +152,10 @@ class Broker:
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def numbers(line):
+    return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
+
+
 class Probe:
     def __init__(self, broker, *arguments):
         self.process = subprocess.Popen(
@@ -160,36 +164,62 @@ class Probe:
             bufsize=1)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.lines = []
+        self.counts = {}
 
     def read(self):
         while line := self.process.stdout.readline():
-            self.lines.append(line.rstrip("\n"))
+            if line.startswith("counts "):
+                self.counts = numbers(line)
+            else:
+                self.lines.append(line.rstrip("\n"))
         return self.lines
+
+    def check_runs(self, what):
+        status = self.process.poll()
+        assert status is None, f"not {what}, exit {status}"
 
     def wait_for(self, line, seconds=60):
         def has_come():
             while self.read():
                 if self.lines.pop(0).startswith(line):
                     return True
-            status = self.process.poll()
-            assert status is None, f'no "{line}", exit {status}'
+            self.check_runs(f'said: "{line}"')
             return False
 
         wait_until(has_come, seconds, f'the probe says "{line}"')
+
+    def wait_for_counts(self, condition, what, seconds=30):
+        """Until that is true of what it has published, settled, received."""
+        def is_so():
+            self.check_runs(what)
+            self.process.send_signal(signal.SIGUSR1)
+            self.read()
+            return self.counts and condition(**self.counts)
+
+        wait_until(is_so, seconds, what)
 
     def result(self, seconds=120):
         """The facts of the last but one line, as numbers."""
         status = self.process.wait(seconds)
         lines = self.read()
         assert status == 0, lines
-        return {name: int(value)
-                for name, value in re.findall(r"(\w+)=(\d+)", lines[-2])}
+        return numbers(lines[-2])
+
+
+def flowing(number):
+    """That many have gone all the way."""
+    return lambda settled, received, **_: min(settled, received) >= number
+
+
+def waiting(number):
+    """That many have been published, and the broker has not confirmed them."""
+    return lambda published, settled, **_: published - settled >= number
 
 
 def killed_while_messages_flow(broker):
     probe = Probe(broker, "flow", 30000, 2000)
     probe.wait_for("started")
-    time.sleep(1)
+    probe.wait_for_counts(flowing(1000), "messages flow")
     broker.kill()
     probe.wait_for("disconnected")
     broker.start()
@@ -205,9 +235,9 @@ def killed_before_it_confirms(broker):
     been read, and dies with the broker."""
     probe = Probe(broker, "flow", 60, 5)
     probe.wait_for("started")
-    time.sleep(1)
+    probe.wait_for_counts(flowing(5), "messages flow")
     broker.signal(signal.SIGSTOP)
-    time.sleep(1)
+    probe.wait_for_counts(waiting(4), "some are under way")
     broker.kill()
     probe.wait_for("disconnected")
     broker.start()
@@ -217,15 +247,15 @@ def killed_before_it_confirms(broker):
 
 
 def starved_of_memory(broker):
-    probe = Probe(broker, "flow", 5000, 1000)
+    probe = Probe(broker, "flow", 8000, 1000)
     probe.wait_for("started")
     broker.ctl("set_vm_memory_high_watermark", "0.00001")
     probe.wait_for("blocked")
-    time.sleep(3)
+    probe.wait_for_counts(waiting(2000), "messages wait")
     broker.ctl("set_vm_memory_high_watermark", "0.4")
     probe.wait_for("unblocked")
     facts = probe.result()
-    assert facts["received"] == facts["settled"] == 5000, facts
+    assert facts["received"] == facts["settled"] == 8000, facts
     assert facts["resets"] == 0, facts
     assert facts["longest_turn_ms"] < TURN_MS, facts
 

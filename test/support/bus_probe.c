@@ -3,7 +3,8 @@
  * starve and fill that broker meanwhile.  One scenario per run:
  *   bus_probe PORT SCENARIO [COUNT [PER_SECOND]]
  * Every line on stdout is a fact the test may wait for; the last one is "ok" or
- * "failed: why", which is also the exit status.  SIGTERM ends it early.
+ * "failed: why", which is also the exit status.  SIGUSR1 asks for the counts so
+ * far, SIGTERM ends it early.
  */
 #include "bus_probe.h"
 
@@ -310,6 +311,17 @@ static void on_terminate(evutil_socket_t fd, short what, void *argument)
     event_base_loopbreak(probe->loop);
 }
 
+static void on_counts_asked(evutil_socket_t fd, short what, void *argument)
+{
+    const struct probe *probe = argument;
+
+    (void)fd;
+    (void)what;
+    printf("counts published=%lu settled=%lu received=%lu\n", probe->published,
+           probe->settled, probe->received);
+    fflush(stdout);
+}
+
 static void report(const struct probe *probe)
 {
     printf("published=%lu settled=%lu received=%lu repeats=%lu returned=%lu "
@@ -330,6 +342,9 @@ static void run(struct probe *probe)
     event_add(probe->tick, &interval);
     probe->terminate = evsignal_new(probe->loop, SIGTERM, on_terminate, probe);
     event_add(probe->terminate, NULL);
+    probe->ask_counts =
+        evsignal_new(probe->loop, SIGUSR1, on_counts_asked, probe);
+    event_add(probe->ask_counts, NULL);
     probe->began_ms = probe->turned_ms = clock_now_ms();
     probe->bus = connect_bus(probe, probe->port, "probe");
     probe->scenario->begin(probe);
@@ -337,6 +352,7 @@ static void run(struct probe *probe)
     probe->ended_ms = clock_now_ms();
     bus_destroy(&probe->bus);
     bus_destroy(&probe->other);
+    event_free(probe->ask_counts);
     event_free(probe->terminate);
     event_free(probe->tick);
     event_base_free(probe->loop);

@@ -23,6 +23,7 @@ struct probe {
     struct event_base *loop;
     struct event *tick;
     struct event *terminate;
+    struct event *ask_counts;
     struct bus *bus;
     struct bus *other; /* a second daemon */
     struct bus_destination *destination;

@@ -1,6 +1,57 @@
 /* A session moves. */
 #include "fences.h"
 
+/* Session 1 tells that it has come to that place. */
+static void send_moved(uint64_t move, const char *node)
+{
+    send_fenced(move, 1, BOB "/a", node, "moved");
+}
+
+/* It is not there any more. */
+static void send_lost(const char *node)
+{
+    send_fenced(last.fence, 1, BOB "/a", node, "item-not-found");
+}
+
+/* It is where it was wanted last, and nothing else follows from that. */
+static void arrive_at(const char *node)
+{
+    send_moved(last.fence, node);
+    EXPECT_NOTED(MOVED("1", "a"));
+}
+
+/* It has come from f1 to f2; returns the number of the move. */
+static uint64_t open_moved(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    arrive_at("f2");
+    return move;
+}
+
+static void check_place(const char *node, uint64_t move)
+{
+    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, node);
+    CU_ASSERT_EQUAL(fixture_get(1)->move, move);
+}
+
+/* A message that comes now waits behind what is given back. */
+static void check_waits_behind(void)
+{
+    send_message(BOB);
+    EXPECT_NOTED(STORE(" #1"));
+    CU_ASSERT_TRUE(last.is_behind);
+}
+
+/* A message that comes now goes to session 1. */
+#define EXPECT_LIVE(node)                                                      \
+    do {                                                                       \
+        send_message(BOB);                                                     \
+        EXPECT_NOTED(LIVE(node, "1", BOB));                                    \
+    } while (0)
+
 static void test_move(void)
 {
     struct buffer body = BUFFER_EMPTY;
@@ -16,10 +67,8 @@ static void test_move(void)
     CU_ASSERT_TRUE_FATAL(outputs_event(&output, 2, &body, &event));
     ASSERT_SLICE(event.node, "f2");
     EXPECT_NOTED(ORDERED("f1", "f2")); /* expected before anything comes */
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
-    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
-    CU_ASSERT_EQUAL(fixture_get(1)->move, last.fence);
+    arrive_at("f2");
+    check_place("f2", last.fence);
     CU_ASSERT_FALSE(fixture_get(1)->is_moving);
     buffer_deinit(&body);
     fixture_close();
@@ -53,16 +102,14 @@ static void test_repeats(void)
     fence = last.fence;
     send_resume(1, "f2", 5);
     EXPECT_NOTHING(&output);
-    send_fenced(fence, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
+    arrive_at("f2");
     send_resume(1, "f2", 6); /* it is there: who has it would not ask */
     EXPECT_NOTED(REFUSED("f2"));
     CU_ASSERT_EQUAL(last.refused, 6);
     CU_ASSERT_EQUAL(last.refused_move, 0);
-    send_fenced(fence, 1, BOB "/a", "f2", "moved");
+    send_moved(fence, "f2");
     EXPECT_NOTED(MOVED("1", "a"));
-    send_message(BOB);
-    EXPECT_NOTED(LIVE("f2", "1", BOB));
+    EXPECT_LIVE("f2");
     fixture_close();
 }
 
@@ -78,8 +125,7 @@ static void test_asked_by_its_place(void)
     CU_ASSERT_TRUE(fixture_has(1));
     send_resume(1, "f1", 0);
     EXPECT_NOTED(REFUSED("f1"));
-    send_message(BOB);
-    EXPECT_NOTED(LIVE("f1", "1", BOB)); /* there is no fence */
+    EXPECT_LIVE("f1"); /* there is no fence */
     fixture_close();
 }
 
@@ -89,7 +135,7 @@ static void test_asked_again(void)
     open_moving();
     send_resume(1, "f2", 6);
     EXPECT_NOTHING(&output);
-    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    send_lost("f1");
     EXPECT_NOTED(REFUSED("f2"), GONE("1", "a"));
     CU_ASSERT_EQUAL(last.refused, 6);
     CU_ASSERT_EQUAL(last.refused_move, last.fence);
@@ -102,13 +148,11 @@ static void test_third_place(void)
     open_moving();
     send_resume(1, "f3", 6);
     EXPECT_NOTHING(&output);
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    send_moved(last.fence, "f2");
     EXPECT_NOTED(MOVED("1", "a"), ORDERED("f2", "f3"));
     CU_ASSERT_STRING_EQUAL(last.target, "f3");
-    send_message(BOB);
-    EXPECT_NOTED(STORE(" #1"));
-    CU_ASSERT_TRUE(last.is_behind);
-    send_fenced(last.fence, 1, BOB "/a", "f3", "moved");
+    check_waits_behind();
+    send_moved(last.fence, "f3");
     EXPECT_NOTED(MOVED("1", "a"), REPLAY("1", "a"));
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
     fixture_close();
@@ -118,7 +162,7 @@ static void test_third_place_fails(void)
 {
     open_moving();
     send_resume(1, "f3", 6);
-    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    send_lost("f1");
     EXPECT_NOTED(REFUSED("f2"), REFUSED("f3"), GONE("1", "a"));
     CU_ASSERT_EQUAL(last.refused, 6);
     CU_ASSERT_TRUE(is_forgotten());
@@ -135,10 +179,8 @@ static void test_minds_change(void)
     EXPECT_NOTED(REFUSED("f3"));
     send_resume(1, "f2", 8);
     EXPECT_NOTED(REFUSED("f4"));
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
-    send_message(BOB);
-    EXPECT_NOTED(LIVE("f2", "1", BOB));
+    arrive_at("f2");
+    EXPECT_LIVE("f2");
     fixture_close();
 }
 
@@ -149,12 +191,11 @@ static void test_offers(void)
     open_moving();
     send_resume(1, "f3", 0);
     EXPECT_NOTHING(&output);
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
+    arrive_at("f2");
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
     send_resume(1, "f3", 0);
     EXPECT_NOTED(ORDERED("f2", "f3"));
-    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    send_lost("f2");
     /* Nobody waits, but something may have come for it. */
     EXPECT_NOTED(REFUSED("f3"), GONE("1", "a"));
     CU_ASSERT_EQUAL(last.refused, 0);
@@ -165,7 +206,7 @@ static void test_offers(void)
 static void test_not_found(void)
 {
     open_moving();
-    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    send_lost("f1");
     EXPECT_NOTED(REFUSED("f2"), GONE("1", "a"));
     CU_ASSERT_EQUAL(last.refused, 5);
     CU_ASSERT_TRUE(is_forgotten());
@@ -179,7 +220,7 @@ static void test_not_found_unavailable(void)
     fixture_add(1, "a", false, 0);
     send_resume(1, "f2", 5);
     EXPECT_NOTED(ORDERED("f1", "f2"));
-    send_fenced(last.fence, 1, BOB "/a", "f1", "item-not-found");
+    send_lost("f1");
     EXPECT_NOTED(REFUSED("f2"));
     CU_ASSERT_TRUE(is_forgotten());
     fixture_close();
@@ -197,7 +238,7 @@ static void test_handed_over(void)
     send_fenced(move, 1, BOB "/a", "f1", "handed-over");
     EXPECT_NOTED(REPLAY("1", "a"));
     CU_ASSERT_TRUE(fixture_has(1));
-    send_fenced(move - 1, 1, BOB "/a", "f3", "moved");
+    send_moved(move - 1, "f3");
     EXPECT_NOTED(MOVED("1", "a"));
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
     CU_ASSERT_FALSE(fixture_get(1)->is_moving);
@@ -209,20 +250,13 @@ static void test_handed_over(void)
 /* It has moved on since: whoever still tells the story has an old copy. */
 static void test_lower_number(void)
 {
-    uint64_t move;
+    uint64_t move = open_moved();
 
-    open_moving();
-    move = last.fence;
-    send_fenced(move, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
-    send_fenced(move - 1, 1, BOB "/a", "f3", "moved");
+    send_moved(move - 1, "f3");
     EXPECT_NOTED(KICKED("f3"));
     CU_ASSERT_NOT_EQUAL(last.fence, move);
-    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
-    CU_ASSERT_EQUAL(fixture_get(1)->move, move);
-    send_message(BOB);
-    EXPECT_NOTED(STORE(" #1"));
-    CU_ASSERT_TRUE(last.is_behind); /* what that one gives back comes first */
+    check_place("f2", move);
+    check_waits_behind(); /* what that one gives back comes first */
     send_fenced(last.fence, 1, BOB "/a", "f3", "ended");
     EXPECT_NOTED(REPLAY("1", "a"));
     CU_ASSERT_TRUE(fixture_has(1));
@@ -232,13 +266,9 @@ static void test_lower_number(void)
 /* The same move cannot have ended at two places. */
 static void test_same_number_elsewhere(void)
 {
-    uint64_t move;
+    uint64_t move = open_moved();
 
-    open_moving();
-    move = last.fence;
-    send_fenced(move, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
-    send_fenced(move, 1, BOB "/a", "f3", "moved");
+    send_moved(move, "f3");
     EXPECT_NOTED(KICKED("f3"));
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
     fixture_close();
@@ -248,19 +278,15 @@ static void test_same_number_elsewhere(void)
  * from there, and still is if that fails. */
 static void test_told_again_on_its_way(void)
 {
-    uint64_t move;
+    uint64_t move = open_moved();
 
-    open_moving();
-    move = last.fence;
-    send_fenced(move, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
     send_resume(1, "f3", 6);
     EXPECT_NOTED(ORDERED("f2", "f3"));
-    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    send_moved(move, "f2");
     EXPECT_NOTHING(&output);
     CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
     CU_ASSERT_TRUE(fixture_get(1)->is_moving);
-    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    send_lost("f2");
     EXPECT_NOTED(REFUSED("f3"), GONE("1", "a"));
     fixture_close();
 }
@@ -268,16 +294,11 @@ static void test_told_again_on_its_way(void)
 /* A later owner's number is a higher one. */
 static void test_higher_number(void)
 {
-    uint64_t move;
+    uint64_t move = open_moved();
 
-    open_moving();
-    move = last.fence;
-    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    send_moved(move + 9, "f3");
     EXPECT_NOTED(MOVED("1", "a"));
-    send_fenced(move + 9, 1, BOB "/a", "f3", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
-    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f3");
-    CU_ASSERT_EQUAL(fixture_get(1)->move, move + 9);
+    check_place("f3", move + 9);
     fixture_close();
 }
 
@@ -287,10 +308,8 @@ static void test_moved_to_where_it_is(void)
     open_moving();
     send_fenced_by(0, last.fence, 1, BOB "/a", "f2", "moved");
     EXPECT_NOTED(MOVED("1", "a"));
-    CU_ASSERT_STRING_EQUAL(fixture_get(1)->node, "f2");
-    CU_ASSERT_EQUAL(fixture_get(1)->move, 0);
-    send_message(BOB);
-    EXPECT_NOTED(LIVE("f2", "1", BOB));
+    check_place("f2", 0);
+    EXPECT_LIVE("f2");
     fixture_close();
 }
 
@@ -308,14 +327,14 @@ static void test_ended_on_its_way(void)
     send_presence(8, BOB "/a");
     output_clear(&output);
     kick = last.fence;
-    send_fenced(move, 1, BOB "/a", "f2", "moved");
+    send_moved(move, "f2");
     EXPECT_NOTED(KICKED("f2"));
     CU_ASSERT_NOT_EQUAL(last.fence, kick);
     CU_ASSERT_FALSE(fixture_has(1));
     CU_ASSERT_TRUE(fixture_has(8));
     send_fenced(kick, 1, BOB "/a", "f2", "ended");
     EXPECT_NOTHING(&output);
-    send_fenced(last.fence, 1, BOB "/a", "f2", "item-not-found");
+    send_lost("f2");
     EXPECT_NOTED(REPLAY("8", "a")); /* it has just come online */
     fixture_close();
 }
@@ -324,9 +343,7 @@ static void test_ended_on_its_way(void)
 
 static void test_live_at_once(void)
 {
-    open_moving();
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
-    EXPECT_NOTED(MOVED("1", "a"));
+    open_moved();
     send_message(BOB);
     send_message(BOB "/a");
     EXPECT_NOTED(LIVE("f2", "1", BOB), LIVE("f2", "1", BOB "/a"));
@@ -355,7 +372,7 @@ static void test_behind(void)
             EXPECT_NOTED(STORE_RETURNED(" #1"));
         CU_ASSERT_EQUAL(last.is_behind, rows[i].is_behind);
         CU_ASSERT_TRUE(fixture_has(1)); /* it is on its way */
-        send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+        send_moved(last.fence, "f2");
         EXPECT_NOTED(MOVED("1", "a"), REPLAY("1", "a"));
         send_message(BOB); /* the fence is back, the replay is not over */
         EXPECT_NOTED(STORE(" #1"));
@@ -379,7 +396,7 @@ static void test_another_session(void)
     send_message(BOB "/a");
     CU_ASSERT_EQUAL(output.count, 2);
     output_clear(&output);
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    send_moved(last.fence, "f2");
     output_clear(&output);
     fixture_close();
 }
@@ -431,7 +448,7 @@ static void test_replay_interrupted(void)
     EXPECT_NOTHING(&output);
     replay_tick(delivery, UINT64_MAX, &output);
     EXPECT_NOTHING(&output);
-    send_fenced(last.fence, 1, BOB "/a", "f2", "moved");
+    send_moved(last.fence, "f2");
     EXPECT_NOTED(MOVED("1", "a"), REPLAY("1", "a"));
     fixture_close();
 }

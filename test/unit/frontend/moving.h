@@ -31,6 +31,9 @@
 #define CUSTODY(body)                                                          \
     "archive archive.store message alice@localhost <" PC                       \
     " !custody durable {<body>" body "</body>}"
+#define TRANSFERRED "frontend session.transfer/unavailable <" DESK
+#define CLOSED "delivery session.close <" DESK
+#define FENCED(condition) "delivery session.fenced <" DESK " !" condition
 #define UNACKED(body)                                                          \
     "frontend session.unacked message alice@localhost <" PC                    \
     " durable {<body>" body "</body>}"
@@ -70,6 +73,29 @@ static inline void client_break(struct client *client)
     client_close(client);
 }
 
+/* alice/desk is here and resumable. */
+static inline void open_enabled(struct client *client)
+{
+    fixture_open(fixture_plain);
+    client_enable(client);
+}
+
+/* Its client is away. */
+static inline void open_away(struct client *client)
+{
+    open_enabled(client);
+    client_break(client);
+}
+
+static inline void client_say(struct client *client, const char *body)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text),
+             "<message to='bob@localhost'><body>%s</body></message>", body);
+    client_send(client, text);
+}
+
 /* A new connection of alice, up to where <resume/> may be sent. */
 static inline void client_return(struct client *client)
 {
@@ -107,6 +133,15 @@ static inline bool client_is_resumed(struct client *client, const char *handled,
         is_right &= client_gets(client, "</message>");
     }
     return is_right;
+}
+
+/* The same, then an <r/>, and nothing else. */
+static inline bool client_is_resumed_only(struct client *client,
+                                          const char *handled,
+                                          const char *bodies)
+{
+    return client_is_resumed(client, handled, bodies) &&
+           client_gets(client, SM("r")) && client_is_quiet(client);
 }
 
 static inline void client_bind_instead(struct client *client)
@@ -181,9 +216,43 @@ static inline void order(enum event_type type, uint64_t session,
     order_as(FENCE, type, session, node, condition);
 }
 
+/* Its client has asked for it at another place. */
+static inline void order_move(uint64_t session)
+{
+    order(EVENT_SESSION_MOVE, session, OTHER_NODE, NULL);
+}
+
+static inline void order_kick(uint64_t session)
+{
+    order(EVENT_SESSION_KICK, session, NULL, "conflict");
+}
+
 static inline void expect_session(uint64_t session)
 {
     order(EVENT_SESSION_EXPECT, session, NULL, NULL);
+}
+
+/* ELSEWHERE does not come: the answer to who asked with `request`, about the
+ * move `move`; so many stanzas had been handled, 0: not known. */
+static inline void send_failed_after(uint64_t handled, uint64_t request,
+                                     uint64_t move)
+{
+    struct event event;
+
+    event_init(&event, EVENT_SESSION_RESUMED);
+    event.origin = 9;
+    event.sequence = 1;
+    event.session = ELSEWHERE;
+    event.request = request;
+    event.mark = move;
+    event.count = handled;
+    event.condition = SLICE("item-not-found");
+    send_event(inbox_queue_, &event);
+}
+
+static inline void send_failed(uint64_t request, uint64_t move)
+{
+    send_failed_after(0, request, move);
 }
 
 /* The answer to a fence of that number is published next. */

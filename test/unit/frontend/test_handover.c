@@ -16,19 +16,17 @@ static void test_move(void)
     struct event old;
     size_t acked;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
+    open_enabled(&client);
     acked = fake_bus_acked(inbox_queue_);
     client_send(&client, "<presence to='carol@localhost/x'/>");
     deliver(client.session, 1);
     deliver(client.session, 2);
     client_send(&client, ANSWER("1"));
     confirm();
-    client_send(&client,
-                "<message to='bob@localhost'><body>x</body></message>");
+    client_say(&client, "x");
     ignore_published();
     client_break(&client);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_NOTHING_PUBLISHED(); /* not before all of it is confirmed */
     confirm();
     EXPECT_LINE(UNACKED("m2"));
@@ -55,7 +53,7 @@ static void test_move(void)
         fake_bus_published(bus, fake_bus_count(bus) - 1)->key.data, OTHER_NODE);
     CU_ASSERT_TRUE(is_here(client.session));
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* m1, move */
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_NOTHING_PUBLISHED();
     confirm();
     CU_ASSERT_FALSE(is_here(client.session));
@@ -71,12 +69,10 @@ static void test_positions(void)
     struct client client;
     const char *exchange = NULL;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
+    open_away(&client);
     for (unsigned n = 1; n <= 3; n++)
         deliver(client.session, n);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     for (unsigned n = 0; n < 3; n++) {
         const struct event *unacked = next_published(&exchange);
 
@@ -88,7 +84,7 @@ static void test_positions(void)
         CU_ASSERT_EQUAL(unacked->epoch, 0);
         CU_ASSERT_FALSE(slice_is_set(unacked->by));
     }
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     fixture_close();
 }
 
@@ -98,17 +94,15 @@ static void test_move_from_archive(void)
     struct client client;
     struct event event;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
+    open_away(&client);
     event = message(EVENT_STANZA_DELIVER, client.session, 1);
     event.by = SLICE("archive.03");
     event.epoch = 5;
     send_event(inbox_queue_, &event);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_LINE("frontend session.unacked message alice@localhost <" PC
                 " !stored durable {<body>m1</body>}");
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     fixture_close();
 }
 
@@ -117,11 +111,10 @@ static void test_move_from_open_connection(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    open_enabled(&client);
+    order_move(client.session);
     EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     confirm();
     CU_ASSERT_FALSE(is_here(client.session));
     client_close(&client);
@@ -133,17 +126,15 @@ static void test_move_in_custody(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
+    open_away(&client);
     deliver(client.session, 1);
     tick(0);
     EXPECT_LINE(CUSTODY("m1"));
     confirm();
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_LINE("frontend session.unacked message alice@localhost <" PC
                 " !custody durable {<body>m1</body>}");
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     fixture_close(); /* not confirmed */
 }
 
@@ -154,15 +145,13 @@ static void test_no_custody_once_sent(void)
     struct client client;
     size_t acked;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
+    open_away(&client);
     deliver(client.session, 1);
     ignore_published();
     acked = fake_bus_acked(inbox_queue_);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_LINE(UNACKED("m1"));
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     tick(60000);
     EXPECT_NOTHING_PUBLISHED();
     confirm();
@@ -176,18 +165,16 @@ static void test_stanza_in_time(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_send(&client,
-                "<message to='bob@localhost'><body>x</body></message>");
+    open_enabled(&client);
+    client_say(&client, "x");
     client_break(&client);
     ignore_published();
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     deliver(client.session, 1);
     EXPECT_NOTHING_PUBLISHED();
     confirm();
     EXPECT_LINE(UNACKED("m1"));
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     EXPECT_NOTHING_PUBLISHED();
     fixture_close();
 }
@@ -199,13 +186,11 @@ static void test_second_move_in_time(void)
     const char *exchange = NULL;
     const struct event *transfer;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_send(&client,
-                "<message to='bob@localhost'><body>x</body></message>");
+    open_enabled(&client);
+    client_say(&client, "x");
     client_break(&client);
     ignore_published();
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     order_as(FENCE + 1, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
              NULL);
     EXPECT_NOTHING_PUBLISHED();
@@ -226,19 +211,17 @@ static void test_second_move_late(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    open_away(&client);
+    order_move(client.session);
+    EXPECT_LINE(TRANSFERRED);
     order_as(FENCE + 1, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
              NULL);
     check_fenced(FENCE + 1, "handed-over");
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_NOTHING_PUBLISHED();
     confirm();
     CU_ASSERT_FALSE(is_here(client.session));
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_NOTHING_PUBLISHED();
     handovers_tick(frontend, clock_now_ms() + 50000);
     order_as(FENCE + 2, EVENT_SESSION_MOVE, client.session, "frontend.3-cafe",
@@ -257,11 +240,9 @@ static void test_stanza_while_moving(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    open_away(&client);
+    order_move(client.session);
+    EXPECT_LINE(TRANSFERRED);
     deliver(client.session, 1);
     EXPECT_LINE(GIVEN_BACK("m1"));
     tick(frontend->config.resume_timeout); /* it does not end here */
@@ -279,8 +260,8 @@ static void test_move_refused(void)
 
     fixture_open(fixture_plain);
     client_login(&client, "desk"); /* not resumable */
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
-    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    order_move(client.session);
+    EXPECT_LINE(FENCED("item-not-found"));
     CU_ASSERT_TRUE(client_is_quiet(&client));
     client_send(&client, ENABLE("true"));
     EXPECT_TEXT(&client, "resume='true'");
@@ -299,8 +280,7 @@ static void test_unroutable(void)
     size_t acked;
     size_t first;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
+    open_enabled(&client);
     acked = fake_bus_acked(inbox_queue_);
     client_break(&client);
     deliver(client.session, 1);
@@ -308,16 +288,16 @@ static void test_unroutable(void)
     confirm();
     deliver(client.session, 2);
     ignore_published();
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     first = published;
     EXPECT_LINE("frontend session.unacked message alice@localhost <" PC
                 " !custody durable {<body>m1</body>}");
     EXPECT_LINE(UNACKED("m2"));
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     for (size_t i = first; i < first + 3; i++)
         fake_bus_return(bus, i);
     EXPECT_LINE(GIVEN_BACK("m2"));
-    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    EXPECT_LINE(FENCED("item-not-found"));
     EXPECT_NOTHING_PUBLISHED();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2); /* m1, move */
     confirm();
@@ -335,21 +315,20 @@ static void test_kick(void)
     struct client client;
     size_t acked;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
+    open_enabled(&client);
     acked = fake_bus_acked(inbox_queue_);
     deliver(client.session, 1);
     EXPECT_TEXT(&client, SM("r"));
-    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    order_kick(client.session);
     EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
     EXPECT_LINE(GIVEN_BACK("m1")); /* then the answer: all is back */
-    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_LINE(FENCED("ended"));
     EXPECT_NOTHING_PUBLISHED();
     CU_ASSERT_FALSE(is_here(client.session));
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(inbox_queue_), acked + 2);
-    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
-    EXPECT_LINE("delivery session.fenced <" DESK " !item-not-found");
+    order_kick(client.session);
+    EXPECT_LINE(FENCED("item-not-found"));
     client_close(&client);
     fixture_close();
 }
@@ -358,13 +337,11 @@ static void test_kick_detached(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_break(&client);
+    open_away(&client);
     deliver(client.session, 1);
-    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    order_kick(client.session);
     EXPECT_LINE(GIVEN_BACK("m1"));
-    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_LINE(FENCED("ended"));
     EXPECT_NOTHING_PUBLISHED();
     fixture_close();
 }
@@ -375,9 +352,9 @@ static void test_kick_plain(void)
 
     fixture_open(fixture_plain);
     client_login(&client, "desk");
-    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    order_kick(client.session);
     EXPECT_TEXT(&client, STREAM_ERROR("conflict"));
-    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_LINE(FENCED("ended"));
     EXPECT_NOTHING_PUBLISHED();
     client_close(&client);
     fixture_close();
@@ -389,16 +366,14 @@ static void test_kick_while_waiting(void)
     struct client client;
     struct client again;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_send(&client,
-                "<message to='bob@localhost'><body>x</body></message>");
+    open_enabled(&client);
+    client_say(&client, "x");
     client_break(&client);
     client_return(&again);
     client_resume(&again, "0");
-    order(EVENT_SESSION_KICK, client.session, NULL, "conflict");
+    order_kick(client.session);
     EXPECT_TEXT(&again, FAILED("item-not-found"));
-    EXPECT_LINE("delivery session.fenced <" DESK " !ended");
+    EXPECT_LINE(FENCED("ended"));
     confirm();
     client_bind_instead(&again);
     client_close(&again);
@@ -411,17 +386,15 @@ static void test_move_while_waiting(void)
     struct client client;
     struct client again;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
-    client_send(&client,
-                "<message to='bob@localhost'><body>x</body></message>");
+    open_enabled(&client);
+    client_say(&client, "x");
     client_break(&client);
     client_return(&again);
     client_resume(&again, "0");
-    order(EVENT_SESSION_MOVE, client.session, OTHER_NODE, NULL);
+    order_move(client.session);
     EXPECT_TEXT(&again, FAILED("item-not-found"));
     confirm();
-    EXPECT_LINE("frontend session.transfer/unavailable <" DESK);
+    EXPECT_LINE(TRANSFERRED);
     client_bind_instead(&again);
     client_close(&again);
     fixture_close();
@@ -431,12 +404,11 @@ static void test_fence(void)
 {
     struct client client;
 
-    fixture_open(fixture_plain);
-    client_enable(&client);
+    open_enabled(&client);
     order(EVENT_SESSION_FENCE, client.session, NULL, NULL);
-    EXPECT_LINE("delivery session.fenced <" DESK " !here");
+    EXPECT_LINE(FENCED("here"));
     order(EVENT_SESSION_FENCE, ELSEWHERE, NULL, NULL);
-    EXPECT_LINE("delivery session.fenced <" DESK " !here");
+    EXPECT_LINE(FENCED("here"));
     CU_ASSERT_TRUE(client_is_quiet(&client));
     client_close(&client);
     fixture_close();

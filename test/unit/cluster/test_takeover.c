@@ -1,0 +1,152 @@
+/* A new owner of a partition: the epochs of former ones, and snapshots. */
+#include "working.h"
+
+/* Epochs. */
+
+static void former_owners_are_dropped(void)
+{
+    static const struct {
+        struct sent sent;
+        const char *told;
+    } rows[] = {
+        {{"1", "archive.03", 5}, "open 1"},
+        {{"2", "archive.03", 5}, "2"},
+        {{"3", "archive.03", 4}, ""},
+        {{"4", "archive.02", 4}, "4"}, /* another partition */
+        {{"5", "archive.03", 6}, "5"},
+        {{"6", "archive.03", 5}, ""},
+        {{"7", NULL, 0}, "7"}, /* of no partition */
+    };
+
+    begin(&plain);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        deliver(rows[i].sent);
+        CU_ASSERT_TRUE(is_told(rows[i].told));
+    }
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_held(queue), 0);
+    end();
+}
+
+/* The broker gives out again what was published before. */
+static void a_new_owner_begins_anew(void)
+{
+    begin(&plain);
+    deliver((struct sent){"1", "archive.03", 5});
+    CU_ASSERT_TRUE(is_told("open 1"));
+    fake_bus_reset(queue, "gone");
+    deliver((struct sent){"2", "archive.03", 4});
+    CU_ASSERT_TRUE(is_told("open 2"));
+    end();
+}
+
+/* A second run comes to the same verdicts. */
+static void epochs_of_two_runs(void)
+{
+    begin(&stored);
+    deliver((struct sent){"tm", "archive.03", 5});
+    CU_ASSERT_TRUE(is_told("open begin tm rollback"));
+    deliver((struct sent){"t", "archive.03", 4});
+    confirm();
+    CU_ASSERT_TRUE(is_told("begin tm commit begin commit"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 2);
+    end();
+}
+
+/* Snapshots. */
+
+static void announce_frontend(const char *node)
+{
+    struct event event;
+
+    event_init(&event, EVENT_MEMBER_ANNOUNCE);
+    event.origin = 7;
+    event.sequence = 1;
+    event.node = slice_of(node);
+    event.service = SLICE("frontend");
+    event.state = SLICE("up");
+    event.partitions = 4;
+    members_heard(daemon_members(service.daemon), &event);
+}
+
+static void report(enum event_type type, uint64_t request, uint64_t mark)
+{
+    struct event event;
+
+    event_init(&event, type);
+    event.node = SLICE("frontend.1-aaaa");
+    event.partition = 1;
+    event.request = request;
+    event.mark = mark;
+    takeover_heard(&service, &event);
+}
+
+/* The request of the question for a snapshot put out last, 0: none. */
+static uint64_t asked(void)
+{
+    struct buffer body = BUFFER_EMPTY;
+    struct output_item item = {0};
+    uint64_t request = 0;
+
+    for (size_t i = 0; i < fake_bus_count(bus); i++) {
+        struct event event;
+
+        item.event = fake_bus_published(bus, i)->event;
+        event = outputs_decode(&item, &body);
+        if (event.type == EVENT_SNAPSHOT_ASK)
+            request = event.request;
+    }
+    buffer_deinit(&body);
+    return request;
+}
+
+static void nothing_before_the_snapshot(void)
+{
+    uint64_t request;
+
+    begin(&plain);
+    announce_frontend("frontend.1-aaaa");
+    say("1");
+    CU_ASSERT_TRUE(is_told("open"));
+    request = asked();
+    CU_ASSERT_NOT_EQUAL(request, 0);
+    report(EVENT_SNAPSHOT_SESSION, request, 0);
+    CU_ASSERT_TRUE(is_told("session"));
+    report(EVENT_SNAPSHOT_END, request, 0);
+    CU_ASSERT_TRUE(is_told("1"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 1);
+    end();
+}
+
+/* A frontend has seen output of a former owner whose clock was ahead. */
+static void a_higher_epoch_is_reported(void)
+{
+    uint64_t ahead;
+
+    begin(&plain);
+    announce_frontend("frontend.1-aaaa");
+    say("m");
+    CU_ASSERT_TRUE(is_told("open"));
+    ahead = partition->epoch + 1000;
+    report(EVENT_SNAPSHOT_END, asked(), ahead);
+    CU_ASSERT_TRUE(is_told("open"));
+    CU_ASSERT_EQUAL(partition->epoch, ahead + 1);
+    report(EVENT_SNAPSHOT_END, asked(), ahead);
+    CU_ASSERT_TRUE(is_told("m"));
+    end();
+}
+
+static const struct unit_case cases[] = {
+    {"former owners are dropped", former_owners_are_dropped},
+    {"a new owner begins anew", a_new_owner_begins_anew},
+    {"epochs of two runs", epochs_of_two_runs},
+    {"nothing before the snapshot", nothing_before_the_snapshot},
+    {"a higher epoch is reported", a_higher_epoch_is_reported},
+};
+
+int main(void)
+{
+    return unit_run("takeover", cases, ARRAY_SIZE(cases));
+}
