@@ -74,7 +74,7 @@ static void test_kicked_on_its_way(void)
     CU_ASSERT_TRUE(client_is_quiet(&client));
     send_transfer(1);
     check_report();
-    EXPECT_TEXT(&client, FAILED("item-not-found"));
+    EXPECT_TEXT(&client, FAILED_AFTER("3"));
     CU_ASSERT_FALSE(is_here(ELSEWHERE));
     EXPECT_LINE(ENDED_DIRECTED);
     EXPECT_LINE(GIVEN_BACK("m1"));
