@@ -10,6 +10,7 @@ static const struct option options[] = {
      .kind = OPTION_TEXT,
      .offset = AT(store),
      .value = "sqlite:./run/store",
+     .check = store_check,
      .help = "where messages are kept: sqlite:DIR, a file per partition"},
     {.name = "synchronous",
      .kind = OPTION_CHOICE,

@@ -9,6 +9,7 @@ static const struct option options[] = {
      .kind = OPTION_TEXT,
      .offset = AT(store),
      .value = "sqlite:./run/store",
+     .check = store_check,
      .help = "where accounts and rosters are kept: sqlite:DIR, a file per "
              "partition"},
     {.name = "synchronous",

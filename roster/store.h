@@ -28,6 +28,9 @@ struct store_item {
     struct slice request; /* payload of a pending inbound request */
 };
 
+/* Of the option: may it be a url for store_open?  False: why_out says what was
+ * expected. */
+bool store_check(const char *url, struct buffer *why_out) WARN_UNUSED;
 /* `url`: "sqlite:DIR".  NULL: error_out says why. */
 struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out);

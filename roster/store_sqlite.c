@@ -39,6 +39,11 @@ struct store {
     struct sqlite sqlite;
 };
 
+bool store_check(const char *url, struct buffer *why_out)
+{
+    return sqlite_check_url(url, why_out);
+}
+
 struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out)
 {

@@ -52,7 +52,9 @@ static bool set_option(const struct sources *sources, struct found found,
 
     if (sources->reloadable_only && !(found.option->flags & OPTION_RELOADABLE))
         return true;
-    is_set = config_value_set(found.option, found.config, value, &why);
+    is_set = (!found.option->check || value == found.option->value ||
+              found.option->check(value, &why)) &&
+             config_value_set(found.option, found.config, value, &why);
     if (!is_set)
         complain(sources, where, why.data);
     buffer_deinit(&why);

@@ -35,6 +35,9 @@ struct option {
     uint64_t min, max; /* for the numeric kinds; 0, 0 = any */
     const char *const *choices; /* NULL-terminated, for OPTION_CHOICE */
     unsigned flags;
+    /* Of a text that somebody gave (not of the default); NULL: any will do.
+     * False: why_out says what was expected. */
+    bool (*check)(const char *text, struct buffer *why_out);
     const char *help; /* one line, with the unit */
 };
 

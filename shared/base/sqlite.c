@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -19,17 +20,6 @@ static bool complain(struct sqlite *sqlite, const char *what,
     *error_out = error_text;
     sqlite_close(sqlite);
     return false;
-}
-
-static void make_folders(const char *path)
-{
-    char folder[PATH_BYTES];
-
-    for (const char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
-        snprintf(folder, sizeof(folder), "%.*s", (int)(at - path), path);
-        if (mkdir(folder, 0750) != 0 && errno != EEXIST)
-            return; /* opening the file will say why */
-    }
 }
 
 static bool execute(struct sqlite *sqlite, const char *sql)
@@ -80,7 +70,6 @@ bool sqlite_open(struct sqlite *sqlite, const char *path, bool is_full,
                  const char **error_out)
 {
     memset(sqlite, 0, sizeof(*sqlite));
-    make_folders(path);
     if (sqlite3_open_v2(path, &sqlite->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                             SQLITE_OPEN_NOMUTEX,
@@ -242,11 +231,33 @@ void sqlite_fence(struct sqlite *sqlite, unsigned index, uint64_t epoch)
     sqlite->has_failed = true;
 }
 
+/* NULL: not of that form. */
+static const char *folder_of(const char *url)
+{
+    return strncmp(url, "sqlite:", 7) == 0 && url[7] ? url + 7 : NULL;
+}
+
+/* A directory is not made: a mistyped one would look like an empty store. */
+bool sqlite_check_url(const char *url, struct buffer *why_out)
+{
+    const char *folder = folder_of(url);
+    struct stat status;
+
+    if (!folder)
+        buffer_appendf(why_out, "expected sqlite:DIR, got \"%s\"", url);
+    else if (stat(folder, &status) == 0 && !S_ISDIR(status.st_mode))
+        buffer_appendf(why_out, "expected a directory, \"%s\" is none", folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        buffer_appendf(why_out, "expected a directory to write to, \"%s\": %s",
+                       folder, strerror(errno));
+    return why_out->size == 0;
+}
+
 bool sqlite_path(const char *url, const char *name, unsigned partition,
                  char *out)
 {
-    if (strncmp(url, "sqlite:", 7) != 0 || !url[7])
-        return false;
-    return snprintf(out, PATH_BYTES, "%s/%s.%02u.db", url + 7, name,
-                    partition) < PATH_BYTES;
+    const char *folder = folder_of(url);
+
+    return folder && snprintf(out, PATH_BYTES, "%s/%s.%02u.db", folder, name,
+                              partition) < PATH_BYTES;
 }

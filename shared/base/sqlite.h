@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/slice.h"
 
@@ -22,8 +23,12 @@ struct sqlite {
     int changes;     /* before it */
 };
 
+/* Of an option: "sqlite:DIR", a directory that is there and can be written.
+ * False: why_out says what was expected. */
+bool sqlite_check_url(const char *url, struct buffer *why_out) WARN_UNUSED;
+
 /*
- * Makes the directory and the file if need be, WAL mode; `is_full`: a commit
+ * Makes the file if need be, WAL mode; `is_full`: a commit
  * survives power loss, else only the process's death.  `migrations[i]` brings
  * schema version i to i + 1.  False: error_out says why (static text or valid
  * until the thread's next call).

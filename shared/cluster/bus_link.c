@@ -158,8 +158,9 @@ static void give_up(struct bus_link *link)
     bus_connection_destroy(link);
     link->is_logged_in = false;
     if (was_up || link->attempts % LOG_EVERY == 0)
-        log_warning("broker: %s connection %s: %s", link->handler->role,
-                    was_up ? "lost" : "cannot be opened", link->lost);
+        log_warning("broker: %s connection %s, trying again: %s",
+                    link->handler->role, was_up ? "lost" : "cannot be opened",
+                    link->lost);
     link->attempts++;
     if (was_up) {
         link->attempts = 0;

@@ -22,11 +22,20 @@ struct settings {
 
 static const char *const colours[] = {"red", "green", NULL};
 
+static bool is_short(const char *text, struct buffer *why_out)
+{
+    if (strlen(text) > 5)
+        buffer_append_text(why_out, "expected five letters");
+    return why_out->size == 0;
+}
+
+/* The default is not asked. */
 static const struct option options[] = {
     {.name = "name",
      .kind = OPTION_TEXT,
      .offset = AT(name),
      .value = "nobody",
+     .check = is_short,
      .help = "a name"},
     {.name = "secret",
      .kind = OPTION_TEXT,
@@ -126,6 +135,7 @@ static void test_bad_files(void)
         {"wait = \"2h\";", ":1", "wait"},
         {"size = \"big\";", ":1", "size"},
         {"name = [ 5 ];", ":1", "name"},
+        {"\nname = \"sixsix\";", ":2: name", "expected five letters"},
         {"colour = \"blue\";", ":1", "red"},
         {"# a remark\nnmae = \"x\";", ":2", "nmae"},
         {"number = ;", ":1", ""},

@@ -175,7 +175,8 @@ static void test_not_to_be_had(void)
     close_file();
 }
 
-static void test_folders_are_made(void)
+/* A mistyped folder is an error, not an empty store. */
+static void test_folders_are_not_made(void)
 {
     char inner[FOLDER_PATH_BYTES];
     char file[FOLDER_PATH_BYTES + 16];
@@ -183,14 +184,37 @@ static void test_folders_are_made(void)
 
     folder_open(&folder);
     folder_path(&folder, "", "one", inner);
-    snprintf(file, sizeof(file), "%s/two/a.db", inner);
-    CU_ASSERT_TRUE(sqlite_open(&sqlite, file, false, versions, 2, &error));
-    sqlite_close(&sqlite);
-    unlink(file);
-    snprintf(file, sizeof(file), "%s/two", inner);
-    CU_ASSERT_EQUAL(rmdir(file), 0);
-    CU_ASSERT_EQUAL(rmdir(inner), 0);
+    snprintf(file, sizeof(file), "%s/a.db", inner);
+    CU_ASSERT_FALSE(sqlite_open(&sqlite, file, false, versions, 2, &error));
+    CU_ASSERT_NOT_EQUAL(access(inner, F_OK), 0);
     folder_close(&folder);
+}
+
+static void check_url(const char *url, const char *expected)
+{
+    struct buffer why = BUFFER_EMPTY;
+
+    CU_ASSERT_EQUAL(sqlite_check_url(url, &why), expected == NULL);
+    buffer_append_byte(&why, '\0');
+    CU_ASSERT_STRING_EQUAL(why.data, expected ? expected : "");
+    buffer_deinit(&why);
+}
+
+static void test_url(void)
+{
+    char url[FOLDER_PATH_BYTES + 16];
+
+    open_file();
+    check_url("mysql:x", "expected sqlite:DIR, got \"mysql:x\"");
+    check_url("sqlite:", "expected sqlite:DIR, got \"sqlite:\"");
+    check_url("sqlite:/no/such/folder",
+              "expected a directory to write to, \"/no/such/folder\": "
+              "No such file or directory");
+    check_url("sqlite:/dev/null",
+              "expected a directory, \"/dev/null\" is none");
+    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
+    check_url(url, NULL);
+    close_file();
 }
 
 /* Transactions. */
@@ -364,7 +388,8 @@ static const struct unit_case cases[] = {
     {"a newer schema", test_newer},
     {"a broken migration", test_broken_migration},
     {"not to be had", test_not_to_be_had},
-    {"folders are made", test_folders_are_made},
+    {"folders are not made", test_folders_are_not_made},
+    {"url", test_url},
     {"commit", test_commit},
     {"rollback", test_rollback},
     {"a failed statement", test_failed},
