@@ -85,6 +85,8 @@ static const char *const migrations[] = {
     "CREATE INDEX message_id ON message (origin, sequence);"
     "CREATE INDEX message_behind ON message (user) WHERE behind;"
     "ALTER TABLE seen DROP COLUMN message;",
+    /* Who loses a session gets thousands back; each looks for what waits. */
+    "CREATE INDEX message_waits ON message (user, place) WHERE custody = 0;",
 };
 
 struct store {

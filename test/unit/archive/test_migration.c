@@ -149,7 +149,7 @@ static void test_kept(void)
     CU_ASSERT_EQUAL(store_mark(archive.store, SLICE(BOB)), 41);
     CU_ASSERT_EQUAL(ask("SELECT count(*) FROM inbox WHERE node = 'f1'"), 1);
     CU_ASSERT_EQUAL(ask("SELECT epoch FROM ownership"), 4);
-    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), 2);
+    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), 3);
     close_migrated();
 }
 

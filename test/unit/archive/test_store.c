@@ -453,7 +453,7 @@ static void test_refused(void)
     execute("PRAGMA user_version = 1000");
     CU_ASSERT_PTR_NULL(store_open(fixture_url, 3, false, &error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "newer"));
-    execute("PRAGMA user_version = 2");
+    execute("PRAGMA user_version = 3");
     fixture_reopen();
     fixture_close();
 }
