@@ -174,6 +174,16 @@ $(BIN)/oceanctl: $(call objects,tool) $(ARCHIVE)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Tests mostly wait, so JOBS of them share the machine; those that need it for
+# themselves, because they make much load or speak of its speed, run alone.
+
+JOBS ?= 3
+SIDE_BY_SIDE := test/support/run-all -j $(JOBS)
+ALONE := $(addprefix test/integration/,delivery_is_away_for_a_minute.py \
+	silent_clients_slow_nobody.py slow_store_slows_only_its_own_flow.py)
+INTEGRATION_TESTS := $(sort $(wildcard test/integration/[a-z]*.py))
+CLIENT_TESTS := $(sort $(wildcard test/client/[a-z]*.py))
+
 # Unit tests: one program per file; those of a daemon get its objects, those of
 # tool/ everything but oceanctl.c.
 
@@ -199,15 +209,16 @@ probes: $(PROBES)
 .SECONDARY:
 
 unit: $(UNIT_TESTS)
-	@test/support/run-all $(UNIT_TESTS)
+	@$(SIDE_BY_SIDE) $(UNIT_TESTS)
 
 # Whole daemons in real clusters.
 
 integration: all probes chaos-driver
-	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py))
+	@$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(INTEGRATION_TESTS))
+	@test/support/run-all $(ALONE)
 
 client: all
-	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py))
+	@$(SIDE_BY_SIDE) $(CLIENT_TESTS)
 
 # Test builds only: services that kill themselves at every crash point, and
 # events that crash their handler.  HITS: of each point.
@@ -264,28 +275,28 @@ asan:
 	+@$(MAKE) VARIANT=asan all unit
 
 check:
-	@rm -f build/counts
-	+@$(MAKE) --no-print-directory WERROR=1 check-run RESULTS=build/counts
+	@rm -f build/results
+	+@$(MAKE) --no-print-directory WERROR=1 check-run RESULTS=build/results
 
 check-run: export RESULTS := $(RESULTS)
 check-run:
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes \
 	    chaos-driver >/dev/null
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
-	@test/support/run-all 'make lint-layers' 'make lint-ban' \
-	    'make format-check' 'make mutants-apply' || true
+	@$(SIDE_BY_SIDE) 'make lint-layers' 'make lint-ban' 'make format-check' \
+	    'make mutants-apply' || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 $(UNIT_TESTS) >/dev/null
-	@test/support/run-all $(UNIT_TESTS) || true
+	@$(SIDE_BY_SIDE) $(UNIT_TESTS) || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan \
 	    $(UNIT_TESTS:$(OUT)/%=build/asan/%) >/dev/null
-	@test/support/run-all $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
-	@test/support/run-all $(sort $(wildcard test/integration/[a-z]*.py)) || true
-	@test/support/run-all $(sort $(wildcard test/client/[a-z]*.py)) || true
+	@$(SIDE_BY_SIDE) $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=chaos all \
 	    build/chaos/test/unit/base/test_crash >/dev/null
-	@test/support/run-all build/chaos/test/unit/base/test_crash \
+	@$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(INTEGRATION_TESTS)) \
+	    $(CLIENT_TESTS) build/chaos/test/unit/base/test_crash \
 	    $(sort $(wildcard test/chaos/test_*.py)) 'make crash-points HITS=1' \
-	    'make poison' 'make chaos-check' || true
+	    'make poison' || true
+	@test/support/run-all $(ALONE) 'make chaos-check' || true
 	@test/support/run-all --total
 
 # Fuzzing.

@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from ocean import free_port, wait_until  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROBE = os.environ.get("OCEAN_BUS_PROBE",
                        str(ROOT / "build/release/test/bus_probe"))
@@ -60,33 +63,12 @@ def definitions():
     }
 
 
-def free_port():
-    """One below the range that outgoing connections take theirs from."""
-    for port in range(21600 + os.getpid() % 2000, 32000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise RuntimeError("no free port")
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what}")
-
-
 class Broker:
     """A private RabbitMQ node: own directory, cookie, epmd and ports."""
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self.port = free_port()
+        self.port = free_port(21600, 24000)
         self.process = None
         (self.directory / "definitions.json").write_text(
             json.dumps(definitions()))
@@ -128,7 +110,7 @@ class Broker:
             return client.connect_ex(("127.0.0.1", self.port)) == 0
 
     def wait(self):
-        wait_until(self.is_up, 60, "the broker listens")
+        wait_until(self.is_up, "the broker listens", 60)
 
     def ctl(self, *arguments):
         subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *arguments],
@@ -142,7 +124,7 @@ class Broker:
         self.signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
-        wait_until(lambda: not self.is_up(), 10, "the broker is gone")
+        wait_until(lambda: not self.is_up(), "the broker is gone", 10)
 
     def stop(self):
         if self.process:
@@ -186,7 +168,7 @@ class Probe:
             self.check_runs(f'said: "{line}"')
             return False
 
-        wait_until(has_come, seconds, f'the probe says "{line}"')
+        wait_until(has_come, f'the probe says "{line}"', seconds)
 
     def wait_for_counts(self, condition, what, seconds=30):
         """Until that is true of what it has published, settled, received."""
@@ -196,7 +178,7 @@ class Probe:
             self.read()
             return self.counts and condition(**self.counts)
 
-        wait_until(is_so, seconds, what)
+        wait_until(is_so, what, seconds)
 
     def result(self, seconds=120):
         """The facts of the last but one line, as numbers."""

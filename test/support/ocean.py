@@ -37,6 +37,7 @@ STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 STREAMS = "{urn:ietf:params:xml:ns:xmpp-streams}"
 SM = "{urn:xmpp:sm:3}"
 SM_XMLNS = "xmlns='urn:xmpp:sm:3'"
+SLOTS = 4  # tests that may run side by side
 
 
 class Failure(Exception):
@@ -61,7 +62,12 @@ def wait_until(condition, text, seconds=20, every=0.02):
 
 
 def free_port(first, last, others=()):
-    """A port P so that P and every P + o are free on loopback."""
+    """A port P so that P and every P + o are free on loopback.  Tests that run
+    side by side (test/support/run-all) each have their own part of the range."""
+    if "TEST_SLOT" in os.environ:
+        part = (last - first) // SLOTS
+        first += part * (int(os.environ["TEST_SLOT"]) % SLOTS)
+        last = first + part - max(others, default=0) % part
     while True:
         port = random.randrange(first, last)
         try:
