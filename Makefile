@@ -346,7 +346,7 @@ lint-tidy:
 	    --warnings-as-errors="*" "$$@" -- $(CPPFLAGS) 2>/dev/null' lint-tidy
 
 format:
-	clang-format -i $(ALL_CODE)
+	@clang-format -i $(ALL_CODE)
 
 format-check:
 	@clang-format --dry-run --Werror $(ALL_CODE)

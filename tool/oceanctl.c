@@ -201,7 +201,7 @@ static void on_refused(void *owner, const char *what, const char *reason)
 static void run(struct tool *tool)
 {
     static const struct daemon_spec spec = {
-        .kind = "oceanctl",
+        .kind = KIND_TOOL,
         .service = SERVICE_NONE,
         .node_event = on_event,
         .bus = {.refused = on_refused},

@@ -180,13 +180,12 @@ static void begin(struct orphan *orphan, uint64_t now_ms)
 static bool is_ours(const struct orphan *orphan)
 {
     struct daemon *daemon = orphan->adopt->daemon;
-    const struct member *first;
     unsigned partition = partition_of(
         slice_of(orphan->node), (unsigned)daemon_common(daemon)->partitions);
+    const struct member *first =
+        members_first(daemon_members(daemon), SERVICE_DELIVERY, partition);
 
-    return members_rank(daemon_members(daemon), SERVICE_DELIVERY, partition,
-                        &first, 1) == 1 &&
-           first->is_self;
+    return first && first->is_self;
 }
 
 static bool has_been_silent(const struct orphan *orphan, uint64_t now_ms)

@@ -1,31 +1,11 @@
 #include "base/log.h"
 #include "cluster/service_private.h"
 
-enum {
-    RANKED = 2, /* an owner and a standby */
-    MOVE_TIMEOUT_MS = 2000,
-};
+enum { MOVE_TIMEOUT_MS = 2000 };
 
-struct ranking {
-    const struct member *ranked[RANKED];
-    size_t count;
-    size_t own; /* our place; RANKED: none */
-};
-
-static void rank(struct service *service, unsigned partition,
-                 struct ranking *ranking_out)
+static bool is_self(const struct member *member)
 {
-    struct members *members = daemon_members(service->daemon);
-
-    ranking_out->own = RANKED;
-    ranking_out->count = members_rank(members, service->spec->service,
-                                      partition, ranking_out->ranked, RANKED);
-    for (size_t i = 0; i < ranking_out->count; i++) {
-        const struct member *member = ranking_out->ranked[i];
-
-        if (member && member->is_self)
-            ranking_out->own = i;
-    }
+    return member && member->is_self;
 }
 
 static bool is_subscribed(const struct member *member, unsigned partition)
@@ -34,29 +14,30 @@ static bool is_subscribed(const struct member *member, unsigned partition)
            member->shares[partition] != '-';
 }
 
-/* Everybody who should be subscribed says that he is (we count as such). */
-static bool successors_are_ready(const struct ranking *ranking,
-                                 unsigned partition)
+static bool is_ready(const struct member *member, unsigned partition)
 {
-    for (size_t i = 0; i < ranking->count; i++) {
-        if (!ranking->ranked[i]->is_self &&
-            !is_subscribed(ranking->ranked[i], partition))
-            return false;
-    }
-    return ranking->count > 0;
+    return !member || member->is_self || is_subscribed(member, partition);
 }
 
-/* Nobody would get the partition in place of the new first. */
+/* Everybody who should be subscribed says that he is (we count as such). */
+static bool successors_are_ready(const struct member_share *share,
+                                 unsigned partition)
+{
+    return share->owner && is_ready(share->owner, partition) &&
+           is_ready(share->standby, partition);
+}
+
+/* Nobody would get the partition in place of the new owner. */
 static bool is_unobstructed(struct service *service,
-                            const struct ranking *ranking, unsigned partition)
+                            const struct member_share *share,
+                            unsigned partition)
 {
     const struct member *member = NULL;
     struct members *members = daemon_members(service->daemon);
 
     while ((member = members_next(members, member))) {
         if (member->service != service->spec->service || member->is_self ||
-            member == ranking->ranked[0] ||
-            (ranking->count > 1 && member == ranking->ranked[1]))
+            member == share->owner || member == share->standby)
             continue;
         if (is_subscribed(member, partition))
             return false;
@@ -83,37 +64,35 @@ static bool may_move(struct service *service, uint64_t now_ms)
 }
 
 static void balance_owned(struct partition *partition,
-                          const struct ranking *ranking, uint64_t now_ms)
+                          const struct member_share *share, uint64_t now_ms)
 {
     struct service *service = partition->service;
 
-    if (ranking->own == 0 || !may_move(service, now_ms) ||
-        !successors_are_ready(ranking, partition->number) ||
-        !is_unobstructed(service, ranking, partition->number))
+    if (is_self(share->owner) || !may_move(service, now_ms) ||
+        !successors_are_ready(share, partition->number) ||
+        !is_unobstructed(service, share, partition->number))
         return;
-    log_info("%s: handing over to %s", partition->queue,
-             ranking->ranked[0]->node);
+    log_info("%s: handing over to %s", partition->queue, share->owner->node);
     service->moved_at_ms = now_ms;
-    partition_leave(partition, ranking->own < RANKED);
+    partition_leave(partition, is_self(share->standby));
 }
 
-static void balance_partition(struct partition *partition, uint64_t now_ms)
+static void balance_partition(struct partition *partition,
+                              const struct member_share *share, uint64_t now_ms)
 {
-    struct ranking ranking;
+    bool is_ours = is_self(share->owner) || is_self(share->standby);
 
-    rank(partition->service, partition->number, &ranking);
     switch (partition->state) {
     case PARTITION_ABSENT:
-        if (ranking.own < RANKED)
+        if (is_ours)
             partition_subscribe(partition);
         break;
     case PARTITION_SUBSCRIBED:
-        if (ranking.own == RANKED &&
-            successors_are_ready(&ranking, partition->number))
+        if (!is_ours && successors_are_ready(share, partition->number))
             partition_leave(partition, false);
         break;
     case PARTITION_OWNED:
-        balance_owned(partition, &ranking, now_ms);
+        balance_owned(partition, share, now_ms);
         break;
     case PARTITION_TAKING:
     case PARTITION_LEAVING:
@@ -124,9 +103,14 @@ static void balance_partition(struct partition *partition, uint64_t now_ms)
 
 void balance(struct service *service, uint64_t now_ms)
 {
+    struct members *members = daemon_members(service->daemon);
+    struct member_share shares[PARTITIONS_MAX];
+
     if (!service->is_up || daemon_is_draining(service->daemon) ||
-        !members_is_fresh(daemon_members(service->daemon)))
+        !members_is_fresh(members))
         return;
+    members_share(members, service->spec->service, service->partition_count,
+                  shares);
     for (unsigned i = 0; i < service->partition_count; i++)
-        balance_partition(&service->partitions[i], now_ms);
+        balance_partition(&service->partitions[i], &shares[i], now_ms);
 }

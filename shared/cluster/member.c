@@ -4,10 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-#include <xxhash.h>
-
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Three announcements. */
 enum { FRESH_MS = 3000 };
@@ -97,6 +94,12 @@ static struct member *member_insert(struct members *members, size_t position,
     return member;
 }
 
+/* Tools come and go all the time. */
+static enum log_level log_level_of(const struct member *member)
+{
+    return strcmp(member->kind, KIND_TOOL) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+}
+
 /* Takes it out of the list first, so that the hook sees the new view. */
 static void member_leave(struct members *members, size_t position,
                          bool in_order)
@@ -106,8 +109,8 @@ static void member_leave(struct members *members, size_t position,
     members->count--;
     memmove(members->list + position, members->list + position + 1,
             (members->count - position) * sizeof(*members->list));
-    log_info("member %s: left%s", member->node,
-             in_order ? "" : " without a word");
+    log_write(log_level_of(member), "member %s: left%s", member->node,
+              in_order ? "" : " without a word");
     if (members->hooks->left)
         members->hooks->left(members->owner, member, in_order);
     member_free(member);
@@ -191,7 +194,7 @@ void members_heard(struct members *members, const struct event *announce)
                       : member_insert(members, position, announce);
     is_changed = member_update(member, announce);
     if (!is_there) {
-        log_info("member %s: joined", member->node);
+        log_write(log_level_of(member), "member %s: joined", member->node);
         if (members->hooks->joined)
             members->hooks->joined(members->owner, member);
     } else if (is_changed && members->hooks->changed) {
@@ -226,45 +229,4 @@ bool members_is_fresh(const struct members *members)
 {
     return members->heard_self_ms &&
            clock_now_ms() - members->heard_self_ms < FRESH_MS;
-}
-
-struct ranked {
-    const struct member *member;
-    XXH64_hash_t score;
-};
-
-static int compare_ranked(const void *left, const void *right)
-{
-    const struct ranked *a = left;
-    const struct ranked *b = right;
-
-    if (a->score != b->score)
-        return a->score > b->score ? -1 : 1;
-    return strcmp(a->member->node, b->member->node);
-}
-
-size_t members_rank(const struct members *members, enum service_id service,
-                    unsigned partition, const struct member **ranked,
-                    size_t room)
-{
-    struct ranked *all =
-        memory_new_array(members->count + 1, sizeof(struct ranked));
-    size_t count = 0;
-
-    for (size_t i = 0; i < members->count; i++) {
-        const struct member *member = members->list[i];
-
-        if (member->service != service || member->state != MEMBER_UP)
-            continue;
-        all[count].member = member;
-        all[count++].score =
-            XXH64(member->node, strlen(member->node), partition);
-    }
-    qsort(all, count, sizeof(*all), compare_ranked);
-    if (count > room)
-        count = room;
-    for (size_t i = 0; i < count; i++)
-        ranked[i] = all[i].member;
-    memory_free(&all);
-    return count;
 }

@@ -59,11 +59,23 @@ bool members_is_fresh(const struct members *members);
 void members_destroy(struct members **members);
 
 /*
- * Rendezvous ranking: writes the nodes of `service` that are up, best first
- * for that partition, into `ranked` (at most `room`); returns how many.
+ * Who should own what (member_rank.c): rendezvous ranking among those of
+ * `service` that are up.
  */
-size_t members_rank(const struct members *members, enum service_id service,
-                    unsigned partition, const struct member **ranked,
-                    size_t room);
+
+/* The first for that partition; NULL: there is nobody. */
+const struct member *members_first(const struct members *members,
+                                   enum service_id service, unsigned partition);
+
+struct member_share {
+    const struct member *owner;   /* NULL: there is nobody */
+    const struct member *standby; /* who owns it if the owner dies; or NULL */
+};
+
+/* Nobody owns more than his part of `partitions` rounded up, so not every one
+ * goes to the first of its ranking.  The same members give the same shares, in
+ * whatever order they came. */
+void members_share(const struct members *members, enum service_id service,
+                   unsigned partitions, struct member_share *shares_out);
 
 #endif

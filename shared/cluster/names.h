@@ -28,6 +28,7 @@ enum {
 #define EXCHANGE_CLUSTER "ocean.cluster"   /* fanout */
 #define EXCHANGE_DEAD "ocean.dead"         /* fanout */
 #define QUEUE_DEAD "dead"
+#define KIND_TOOL "oceanctl"  /* of a member that is no daemon */
 #define KEY_CRASHED "crashed" /* of a service's exchange: notes of crashes */
 
 /* "delivery" ...; the exchange "ocean.delivery". */

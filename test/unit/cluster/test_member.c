@@ -130,46 +130,96 @@ static void the_walk_is_sorted_and_complete(void)
     members_destroy(&members);
 }
 
-/* Partitions per instance; returns how many have moved since `owners`. */
-static unsigned count_shares(struct members *members, unsigned *shares,
-                             char owners[PARTITIONS][NAME_MAX_BYTES])
+/* Into `owned`, by the digit in the name; returns how many have moved since
+ * `owners`. */
+static unsigned share(struct members *members, unsigned *owned,
+                      char owners[PARTITIONS][NAME_MAX_BYTES])
 {
+    struct member_share shares[PARTITIONS];
     unsigned moved = 0;
 
-    for (unsigned p = 0; p < PARTITIONS; p++) {
-        const struct member *ranked[2];
-        size_t count = members_rank(members, SERVICE_DELIVERY, p, ranked, 2);
-
-        BUG_ON(count != 2);
-        CU_ASSERT_PTR_NOT_EQUAL(ranked[0], ranked[1]);
-        shares[ranked[0]->node[1] - '0']++;
-        moved += strcmp(owners[p], ranked[0]->node) != 0;
-        snprintf(owners[p], NAME_MAX_BYTES, "%s", ranked[0]->node);
+    memset(owned, 0, 10 * sizeof(*owned));
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, shares);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(shares[i].owner);
+        CU_ASSERT_PTR_NOT_EQUAL(shares[i].owner, shares[i].standby);
+        owned[shares[i].owner->node[1] - '0']++;
+        moved += strcmp(owners[i], shares[i].owner->node) != 0;
+        snprintf(owners[i], NAME_MAX_BYTES, "%s", shares[i].owner->node);
     }
     return moved;
 }
 
-static void ranking_is_even_and_moves_little(void)
+static void nobody_owns_more_than_its_part(void)
 {
     struct seen seen = {0};
     struct members *members = members_create("me", GRACE, &hooks, &seen);
     static char owners[PARTITIONS][NAME_MAX_BYTES];
-    unsigned shares[10] = {0};
+    unsigned owned[10];
     unsigned moved;
 
-    hear(members, "d0", "delivery", "up", "");
     hear(members, "d1", "delivery", "up", "");
+    hear(members, "d0", "delivery", "up", "");
     hear(members, "p5", "presence", "up", "");
     hear(members, "d6", "delivery", "starting", "");
-    count_shares(members, shares, owners);
-    CU_ASSERT_EQUAL(shares[0] + shares[1], PARTITIONS);
-    CU_ASSERT_TRUE(shares[0] > 16 && shares[1] > 16);
+    share(members, owned, owners);
+    CU_ASSERT_TRUE(owned[0] == 32 && owned[1] == 32);
     hear(members, "d2", "delivery", "up", "");
-    memset(shares, 0, sizeof(shares));
-    moved = count_shares(members, shares, owners);
-    CU_ASSERT_EQUAL(moved, shares[2]); /* nothing moves among the others */
-    CU_ASSERT_TRUE(shares[2] > 8 && shares[2] < 40);
+    moved = share(members, owned, owners);
+    CU_ASSERT_TRUE(owned[0] <= 22 && owned[1] <= 22 && owned[2] <= 22);
+    CU_ASSERT_TRUE(moved >= owned[2] && moved <= owned[2] + 6);
+    hear(members, "d2", "delivery", "leaving", "");
+    share(members, owned, owners);
+    CU_ASSERT_TRUE(owned[0] == 32 && owned[1] == 32);
     members_destroy(&members);
+}
+
+/* So the broker, which gives it to him, has already done what is to be done. */
+static void a_standby_owns_when_the_owner_dies(void)
+{
+    struct seen seen = {0};
+    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct member_share before[PARTITIONS];
+    struct member_share after[PARTITIONS];
+    const struct member *heirs[PARTITIONS] = {0};
+    unsigned inherited = 0;
+
+    hear(members, "d0", "delivery", "up", "");
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, before);
+    CU_ASSERT_PTR_NULL(before[0].standby);
+    for (char node[] = "d1"; node[1] < '4'; node[1]++)
+        hear(members, node, "delivery", "up", "");
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, before);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        if (!strcmp(before[i].owner->node, "d3"))
+            heirs[i] = before[i].standby;
+    }
+    hear(members, "d3", "delivery", "leaving", "");
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, after);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        CU_ASSERT_TRUE(!heirs[i] || heirs[i] == after[i].owner);
+        inherited += heirs[i] != NULL;
+    }
+    CU_ASSERT_EQUAL(inherited, PARTITIONS / 4);
+    members_destroy(&members);
+}
+
+static void the_first_is_the_same_for_everybody(void)
+{
+    struct seen seen = {0};
+    struct members *one = members_create("me", GRACE, &hooks, &seen);
+    struct members *other = members_create("you", GRACE, &hooks, &seen);
+
+    CU_ASSERT_PTR_NULL(members_first(one, SERVICE_DELIVERY, 7));
+    hear(one, "d0", "delivery", "up", "");
+    hear(one, "d1", "delivery", "up", "");
+    hear(other, "d1", "delivery", "up", "");
+    hear(other, "d0", "delivery", "up", "");
+    for (unsigned i = 0; i < PARTITIONS; i++)
+        CU_ASSERT_STRING_EQUAL(members_first(one, SERVICE_DELIVERY, i)->node,
+                               members_first(other, SERVICE_DELIVERY, i)->node);
+    members_destroy(&one);
+    members_destroy(&other);
 }
 
 int main(void)
@@ -180,7 +230,11 @@ int main(void)
         {"leaving is told at once", leaving_is_told_at_once},
         {"only real changes are told", only_real_changes_are_told},
         {"the walk is sorted and complete", the_walk_is_sorted_and_complete},
-        {"ranking is even and moves little", ranking_is_even_and_moves_little},
+        {"nobody owns more than its part", nobody_owns_more_than_its_part},
+        {"a standby owns when the owner dies",
+         a_standby_owns_when_the_owner_dies},
+        {"the first is the same for everybody",
+         the_first_is_the_same_for_everybody},
     };
 
     log_set_level(LOG_LEVEL_ERROR);
