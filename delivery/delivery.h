@@ -7,6 +7,7 @@
  *   pending.c       for whom is something stored? asked when taking over
  *   replay.c        stored messages before live ones
  *   fence.c         sessions that leave a frontend
+ *   orphans.c       frontends that were gone before we came
  *   ended.c         how much of an ended session's stanzas was handled
  *   route.c         RFC 6121 section 8
  *   reply.c         errors and results
@@ -39,6 +40,7 @@ struct delivery {
     struct replay_list replay_wanted;
     struct replay_list replay_asked; /* oldest first */
     struct fence_list fences;        /* not come back */
+    struct map *orphans;             /* nodes: orphans.h */
     struct ended *ended;
     uint64_t mark;    /* of the last archive.store; rises over all users */
     uint64_t request; /* of the last question to the archive */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "ended.h"
+#include "orphans.h"
 #include "session_copy.h"
 #include "snapshot.h"
 
@@ -95,6 +96,16 @@ void fence_gone(struct delivery *delivery, struct user *user,
 {
     put_out(delivery,
             put(delivery, user, place_of(session), EVENT_SESSION_FENCE),
+            clock_now_ms(), output);
+}
+
+void fence_orphan(struct delivery *delivery, struct user *user,
+                  const struct session *session, struct slice node,
+                  struct output *output)
+{
+    struct place place = {session->id, session->full, node};
+
+    put_out(delivery, put(delivery, user, place, EVENT_SESSION_FENCE),
             clock_now_ms(), output);
 }
 
@@ -358,6 +369,8 @@ void fence_returned(struct delivery *delivery, const struct event *fenced,
 
     if (slice_is(fenced->condition, "moved"))
         moved(delivery, user, fence, fenced, output);
+    if (fence && fence->type == EVENT_SESSION_FENCE)
+        orphan_drained(delivery, slice_of(fence->node));
     if (fence && fence->type == EVENT_SESSION_MOVE)
         move_ended(delivery, fence, fenced, output);
     if (fence)

@@ -28,6 +28,11 @@ void fence_kick(struct delivery *delivery, struct user *user,
 /* Its frontend is gone. */
 void fence_gone(struct delivery *delivery, struct user *user,
                 const struct session *session, struct output *output);
+/* That frontend is gone and may have had sessions of the user: what its inbox
+ * holds for him comes before what comes to this new one. */
+void fence_orphan(struct delivery *delivery, struct user *user,
+                  const struct session *session, struct slice node,
+                  struct output *output);
 /* session.resume: brings the session to event->node. */
 void fence_move(struct delivery *delivery, struct user *user,
                 struct session *session, const struct event *resume,

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "ended.h"
+#include "orphans.h"
 #include "route.h"
 #include "session_copy.h"
 
@@ -13,6 +14,7 @@ struct delivery *delivery_create(const struct delivery_config *config,
     delivery->domain = memory_copy_text(slice_of(domain));
     delivery->partition = partition;
     delivery->users = map_create();
+    delivery->orphans = map_create();
     delivery->ended = ended_create();
     TAILQ_INIT(&delivery->replay_wanted);
     TAILQ_INIT(&delivery->replay_asked);
@@ -35,6 +37,7 @@ void delivery_destroy(struct delivery **delivery)
         user_destroy(*delivery, &user);
     }
     map_destroy(&(*delivery)->users);
+    map_destroy(&(*delivery)->orphans);
     ended_destroy(&(*delivery)->ended);
     memory_free(&(*delivery)->domain);
     memory_free(delivery);
@@ -84,6 +87,7 @@ static void bind_session(struct delivery *delivery, struct user *user,
     session = session_add(user, bind->session, bind->node, bind->resource);
     session->stamp = clock_unix_ms();
     session->touched_ms = clock_now_ms();
+    orphans_fence(delivery, user, session, output);
     send_bound(bind, session, NULL, output);
 }
 

@@ -1,5 +1,6 @@
 #include "delivery.h"
 
+#include "orphans.h"
 #include "pending.h"
 #include "snapshot.h"
 #include "xmpp/namespaces.h"
@@ -68,6 +69,7 @@ int main(int argc, char **argv)
         .prepare = pending_ask,
         .prepared = pending_answered,
         .node_gone = snapshot_node_gone,
+        .orphaned = orphan_found,
         .batch_end = batch_end,
         .tick = tick,
     };

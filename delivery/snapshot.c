@@ -1,6 +1,7 @@
 #include "snapshot.h"
 
 #include "base/clock.h"
+#include "orphans.h"
 #include "session_copy.h"
 #include "xmpp/jid.h"
 
@@ -144,6 +145,7 @@ static void sweep(struct delivery *delivery, struct slice node, bool only_stale,
 
 void snapshot_end(void *state, struct slice node, struct output *output)
 {
+    orphan_drained(state, node); /* it is there after all */
     sweep(state, node, true, output);
 }
 

@@ -11,6 +11,7 @@
 
 enum {
     REGISTER_MS = 10000, /* between questions for the register */
+    FORGET_MS = 60000,   /* what is not ours */
     QUIET_MS = 1000,     /* nothing came: is it empty? */
     PREFETCH = 100,
 };
@@ -40,9 +41,12 @@ struct orphan {
 
 struct adopt {
     struct daemon *daemon;
+    adopt_found_fn found;
+    void *owner;
     struct map *orphans;
     uint64_t asked_ms;
     uint64_t request;
+    uint64_t answers; /* of one partition of the register each */
     bool is_draining;
 };
 
@@ -200,6 +204,12 @@ static bool is_heard_of(const struct orphan *orphan)
                         slice_of(orphan->node)) != NULL;
 }
 
+/* For so long that it has been drained, or the register names it again. */
+static bool is_anothers(const struct orphan *orphan, uint64_t now_ms)
+{
+    return now_ms - orphan->since_ms >= FORGET_MS && !is_ours(orphan);
+}
+
 static void inspect(struct orphan *orphan, uint64_t now_ms)
 {
     if (intake_open(orphan->intake) || orphan->is_inspecting ||
@@ -213,7 +223,7 @@ static void inspect(struct orphan *orphan, uint64_t now_ms)
 static void step(struct orphan *orphan, uint64_t now_ms)
 {
     if (orphan->state == ORPHAN_WAITING) {
-        if (is_heard_of(orphan))
+        if (is_heard_of(orphan) || is_anothers(orphan, now_ms))
             enter(orphan, ORPHAN_DONE);
         else if (has_been_silent(orphan, now_ms) && is_ours(orphan))
             begin(orphan, now_ms);
@@ -239,6 +249,7 @@ static void note(struct adopt *adopt, struct slice node, uint64_t since_ms)
     snprintf(orphan->node, sizeof(orphan->node), "%.*s", SLICE_FORMAT(node));
     orphan->since_ms = since_ms;
     map_put(adopt->orphans, slice_of(orphan->node), orphan);
+    adopt->found(adopt->owner, slice_of(orphan->node));
 }
 
 void adopt_left(struct adopt *adopt, const struct member *frontend)
@@ -255,9 +266,29 @@ void adopt_heard(struct adopt *adopt, const struct event *list)
 
     if (list->request != adopt->request)
         return;
+    adopt->answers++;
     event_list_open(&names, list->names);
     while (event_list_next(&names, &node))
         note(adopt, node, clock_now_ms());
+}
+
+bool adopt_is_informed(const struct adopt *adopt)
+{
+    return adopt->answers >= daemon_common(adopt->daemon)->partitions;
+}
+
+bool adopt_next(const struct adopt *adopt, size_t *position,
+                struct slice *node_out)
+{
+    void *value;
+
+    while (map_next(adopt->orphans, position, node_out, &value)) {
+        const struct orphan *orphan = value;
+
+        if (orphan->state != ORPHAN_DONE)
+            return true;
+    }
+    return false;
 }
 
 static void ask_for_register(struct adopt *adopt, uint64_t now_ms)
@@ -314,11 +345,14 @@ void adopt_tick(struct adopt *adopt, uint64_t now_ms)
 
 /* Life. */
 
-struct adopt *adopt_create(struct daemon *daemon)
+struct adopt *adopt_create(struct daemon *daemon, adopt_found_fn found,
+                           void *owner)
 {
     struct adopt *adopt = memory_new(sizeof(*adopt));
 
     adopt->daemon = daemon;
+    adopt->found = found;
+    adopt->owner = owner;
     adopt->orphans = map_create();
     return adopt;
 }

@@ -19,7 +19,11 @@
 struct adopt;
 struct daemon;
 
-struct adopt *adopt_create(struct daemon *daemon);
+/* Called for every inbox that is found, at that time. */
+typedef void (*adopt_found_fn)(void *owner, struct slice node);
+
+struct adopt *adopt_create(struct daemon *daemon, adopt_found_fn found,
+                           void *owner);
 void adopt_destroy(struct adopt **adopt);
 /* A frontend has fallen silent: without waiting for the register. */
 void adopt_left(struct adopt *adopt, const struct member *frontend);
@@ -27,6 +31,12 @@ void adopt_left(struct adopt *adopt, const struct member *frontend);
 void adopt_heard(struct adopt *adopt, const struct event *list);
 /* Every second. */
 void adopt_tick(struct adopt *adopt, uint64_t now_ms);
+/* The register has been read once. */
+bool adopt_is_informed(const struct adopt *adopt);
+/* The nodes of inboxes that are found and not drained, as far as is known
+ * here.  Begin with *position 0. */
+bool adopt_next(const struct adopt *adopt, size_t *position,
+                struct slice *node_out);
 /* Leaves what is being drained to others. */
 void adopt_drain(struct adopt *adopt);
 

@@ -16,6 +16,7 @@ void partition_init(struct partition *partition, struct service *service,
     partition->number = number;
     partition->held_last = &partition->held_first;
     partition->awaited = map_create();
+    partition->heard = map_create();
     partition->epochs = map_create();
     partition_queue(service->spec->service, number, partition->queue);
 }
@@ -302,4 +303,5 @@ void partition_deinit(struct partition *partition)
     close_data(partition);
     takeover_end(partition);
     map_destroy(&partition->awaited);
+    map_destroy(&partition->heard);
 }

@@ -55,12 +55,21 @@ static void node_gone(struct partition *partition, struct slice node)
     struct output output;
 
     takeover_forget(partition, node);
+    map_remove(partition->heard, node);
     if (!spec->node_gone || !partition->data)
         return;
     partition_output_init(partition, &output);
     spec->node_gone(partition->data, node, &output);
     work_publish(partition, &output);
     output_deinit(&output);
+}
+
+static void on_orphan(void *owner, struct slice node)
+{
+    struct service *service = owner;
+
+    for (unsigned i = 0; i < service->partition_count; i++)
+        takeover_orphan(&service->partitions[i], node);
 }
 
 static void on_left(void *owner, const struct member *member, bool in_order)
@@ -86,6 +95,13 @@ static void on_changed(void *owner, const struct member *member)
 
 /* Node events. */
 
+static void register_heard(struct service *service, const struct event *list)
+{
+    adopt_heard(service->adopt, list);
+    for (unsigned i = 0; i < service->partition_count; i++)
+        takeover_tick(&service->partitions[i], clock_now_ms());
+}
+
 static void on_node_event(void *owner, const struct event *event)
 {
     struct service *service = owner;
@@ -96,7 +112,7 @@ static void on_node_event(void *owner, const struct event *event)
     else if (event->type == EVENT_ARCHIVE_PENDING && service->spec->prepared)
         takeover_prepared(service, event);
     else if (event->type == EVENT_INBOX_LIST && service->adopt)
-        adopt_heard(service->adopt, event);
+        register_heard(service, event);
 }
 
 /* A frontend's inbox is gone and with it the session the stanza was for. */
@@ -159,6 +175,8 @@ static void on_balance_due(evutil_socket_t fd, short what, void *argument)
             service->is_up = true;
             daemon_set_state(service->daemon, MEMBER_UP);
             log_info("ready");
+            if (service->adopt)
+                adopt_tick(service->adopt, now);
         }
     }
     balance(service, now);
@@ -207,7 +225,7 @@ static void service_init(struct service *service)
         daemon_bus(service->daemon), spec->service,
         daemon_node(service->daemon), on_suspects_read, service);
     if (spec->adopts_inboxes)
-        service->adopt = adopt_create(service->daemon);
+        service->adopt = adopt_create(service->daemon, on_orphan, service);
     service->prefetch = daemon_common(service->daemon)->prefetch;
     service->partition_count =
         (unsigned)daemon_common(service->daemon)->partitions;

@@ -70,6 +70,9 @@ struct service_spec {
     void (*prepared)(void *state, const struct event *answer);
     /* A frontend has been given up: its sessions are over. */
     void (*node_gone)(void *state, struct slice node, struct output *output);
+    /* The same, but it has never reported to this owner: there are sessions
+     * nobody knows of, and an inbox that is still to be drained. */
+    void (*orphaned)(void *state, struct slice node, struct output *output);
     /* Handlers of the same AMQP message have run: send what was coalesced. */
     void (*batch_end)(void *state, struct output *output);
     /* Every second, on an owned partition. */

@@ -56,6 +56,7 @@ struct partition {
     struct map *epochs;  /* highest seen in this queue by publishing partition,
                             since it is ours: uint64_t */
     struct map *awaited; /* nodes whose snapshot is asked for: struct ask */
+    struct map *heard;   /* nodes that have reported since it is ours */
 };
 
 struct service {
@@ -108,6 +109,8 @@ void takeover_end(struct partition *partition);
 void takeover_tick(struct partition *partition, uint64_t now_ms);
 /* A frontend has appeared while the partition is ours. */
 void takeover_ask(struct partition *partition, struct slice node);
+/* That frontend is gone and its inbox is still to be drained. */
+void takeover_orphan(struct partition *partition, struct slice node);
 void takeover_forget(struct partition *partition, struct slice node);
 /* snapshot.session, snapshot.end */
 void takeover_heard(struct service *service, const struct event *event);

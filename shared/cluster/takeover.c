@@ -2,6 +2,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cluster/adopt.h"
 #include "cluster/service_private.h"
 
 enum { ASK_AGAIN_MS = 1000, PREPARE_MS = 1000 };
@@ -88,6 +89,8 @@ void takeover_begin(struct partition *partition)
     partition->taking_since_ms = clock_now_ms();
     partition->retry_at_ms = 0;
     partition->preparing_since_ms = 0;
+    map_destroy(&partition->heard);
+    partition->heard = map_create();
     read_notes(partition);
     partition_enter(partition, PARTITION_TAKING);
     while ((member = members_next(members, member))) {
@@ -188,6 +191,32 @@ static void open_data(struct partition *partition)
     done_open(opening);
 }
 
+void takeover_orphan(struct partition *partition, struct slice node)
+{
+    const struct service_spec *spec = partition->service->spec;
+    struct output output;
+
+    if (!spec->orphaned || partition->state != PARTITION_OWNED ||
+        map_find(partition->heard, node))
+        return;
+    log_info("%s: %.*s is gone and has never reported", partition->queue,
+             SLICE_FORMAT(node));
+    partition_output_init(partition, &output);
+    spec->orphaned(partition->data, node, &output);
+    work_publish(partition, &output);
+    output_deinit(&output);
+}
+
+static void look_for_orphans(struct partition *partition)
+{
+    const struct adopt *adopt = partition->service->adopt;
+    size_t position = 0;
+    struct slice node;
+
+    while (adopt && adopt_next(adopt, &position, &node))
+        takeover_orphan(partition, node);
+}
+
 static void finish(struct partition *partition)
 {
     CRASH_POINT(TAKING);
@@ -196,6 +225,7 @@ static void finish(struct partition *partition)
              (unsigned long)partition->epoch,
              partition->held_first ? "yes" : "no");
     partition_enter(partition, PARTITION_OWNED);
+    look_for_orphans(partition);
     partition_advance(partition);
 }
 
@@ -244,6 +274,8 @@ static bool is_prepared(struct partition *partition, uint64_t now_ms)
         partition->data, slice_of(daemon_node(service->daemon)), &output);
     work_publish(partition, &output);
     output_deinit(&output);
+    if (service->adopt && !adopt_is_informed(service->adopt))
+        is_ready = false;
     return is_ready || now_ms - partition->preparing_since_ms >= PREPARE_MS;
 }
 
@@ -324,6 +356,7 @@ static void end_heard(struct partition *partition, struct ask *ask,
     }
     if (wants_sessions(partition))
         snapshot_complete(partition, ask, event->node);
+    map_put(partition->heard, event->node, partition);
     takeover_forget(partition, event->node);
 }
 

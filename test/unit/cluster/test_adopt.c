@@ -18,6 +18,7 @@ static struct daemon_spec spec = {.kind = "delivery",
 static struct adopt *adopt;
 static struct bus *bus;
 static uint64_t now_ms;
+static unsigned found;
 
 static void announce(const char *node, const char *kind)
 {
@@ -33,6 +34,22 @@ static void announce(const char *node, const char *kind)
     members_heard(daemon_members(daemon), &event);
 }
 
+static void on_found(void *owner, struct slice node)
+{
+    (void)owner;
+    (void)node;
+    found++;
+}
+
+static void another_delivery(void)
+{
+    static unsigned number;
+    char node[32];
+
+    snprintf(node, sizeof(node), "delivery.2-%04u", ++number);
+    announce(node, "delivery");
+}
+
 static void begin(void)
 {
     static char arguments[][16] = {
@@ -44,7 +61,8 @@ static void begin(void)
         argv[i] = arguments[i];
     daemon = daemon_start(&spec, NULL, ARRAY_SIZE(arguments), argv);
     bus = daemon_bus(daemon);
-    adopt = adopt_create(daemon);
+    found = 0;
+    adopt = adopt_create(daemon, on_found, NULL);
     announce(daemon_node(daemon), "delivery");
     now_ms = clock_now_ms();
 }
@@ -156,6 +174,50 @@ static void the_register_is_read(void)
     end();
 }
 
+/* Who takes a partition over must know of them. */
+static void what_is_found_is_told(void)
+{
+    size_t position = 0;
+    struct slice node;
+
+    begin();
+    tick(0);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        CU_ASSERT_FALSE(adopt_is_informed(adopt));
+        answer_register();
+    }
+    CU_ASSERT_TRUE(adopt_is_informed(adopt));
+    CU_ASSERT_EQUAL(found, 1);
+    CU_ASSERT_TRUE(adopt_next(adopt, &position, &node));
+    CU_ASSERT_TRUE(slice_is(node, ORPHAN));
+    CU_ASSERT_FALSE(adopt_next(adopt, &position, &node));
+    end();
+}
+
+/* The register names it again if whose it is has not drained it. */
+static void what_is_anothers_is_forgotten(void)
+{
+    size_t position = 0;
+    struct slice node;
+
+    begin();
+    while (members_first(daemon_members(daemon), SERVICE_DELIVERY,
+                         partition_of(SLICE(ORPHAN), PARTITIONS))
+               ->is_self)
+        another_delivery();
+    tick(0);
+    answer_register();
+    tick(59000);
+    CU_ASSERT_TRUE(adopt_next(adopt, &position, &node));
+    CU_ASSERT_PTR_NULL(inbox());
+    tick(1000);
+    position = 0;
+    CU_ASSERT_FALSE(adopt_next(adopt, &position, &node));
+    answer_register();
+    CU_ASSERT_EQUAL(found, 2);
+    end();
+}
+
 static void not_before_the_grace_time(void)
 {
     begin();
@@ -243,6 +305,8 @@ static void struck_when_it_is_empty(void)
 
 static const struct unit_case cases[] = {
     {"the register is read", the_register_is_read},
+    {"what is found is told", what_is_found_is_told},
+    {"what is another's is forgotten", what_is_anothers_is_forgotten},
     {"not before the grace time", not_before_the_grace_time},
     {"not of one that lives", not_of_one_that_lives},
     {"heard of in time", heard_of_in_time},

@@ -138,12 +138,31 @@ static void a_higher_epoch_is_reported(void)
     end();
 }
 
+/* Who has reported is known, and told by node_gone. */
+static void only_who_never_reported_is_an_orphan(void)
+{
+    begin(&plain);
+    announce_frontend("frontend.1-aaaa");
+    takeover_orphan(partition, SLICE("frontend.2-bbbb"));
+    say("1");
+    CU_ASSERT_TRUE(is_told("open"));
+    report(EVENT_SNAPSHOT_END, asked(), 0);
+    CU_ASSERT_TRUE(is_told("1"));
+    takeover_orphan(partition, SLICE("frontend.1-aaaa"));
+    CU_ASSERT_TRUE(is_told(""));
+    takeover_orphan(partition, SLICE("frontend.2-bbbb"));
+    CU_ASSERT_TRUE(is_told("orphan:frontend.2-bbbb"));
+    end();
+}
+
 static const struct unit_case cases[] = {
     {"former owners are dropped", former_owners_are_dropped},
     {"a new owner begins anew", a_new_owner_begins_anew},
     {"epochs of two runs", epochs_of_two_runs},
     {"nothing before the snapshot", nothing_before_the_snapshot},
     {"a higher epoch is reported", a_higher_epoch_is_reported},
+    {"only who never reported is an orphan",
+     only_who_never_reported_is_an_orphan},
 };
 
 int main(void)

@@ -113,6 +113,15 @@ static inline void snapshot_session(void *state, const struct event *session,
     tell("session");
 }
 
+static inline void orphaned(void *state, struct slice node,
+                            struct output *output)
+{
+    (void)state;
+    (void)output;
+    buffer_appendf(&story, "%sorphan:%.*s", story.size ? " " : "",
+                   SLICE_FORMAT(node));
+}
+
 static const struct service_handler handlers[] = {
     {EVENT_STANZA_ROUTE, on_event},
 };
@@ -124,6 +133,7 @@ static const struct service_spec plain = {
     .open = open_state,
     .close = close_state,
     .snapshot_session = snapshot_session,
+    .orphaned = orphaned,
 };
 
 static const struct service_spec stored = {
