@@ -210,7 +210,7 @@ static void what_is_anothers_is_forgotten(void)
     tick(59000);
     CU_ASSERT_TRUE(adopt_next(adopt, &position, &node));
     CU_ASSERT_PTR_NULL(inbox());
-    tick(1000);
+    tick(2000);
     position = 0;
     CU_ASSERT_FALSE(adopt_next(adopt, &position, &node));
     answer_register();
