@@ -170,15 +170,29 @@ static void on_event(void *owner, const struct event *event)
         tool->command->event(tool, event);
 }
 
+static void give_up(struct tool *tool)
+{
+    const struct daemon_common *common = daemon_common(tool->daemon);
+    unsigned long seconds = tool->timeout_ms / 1000;
+
+    if (bus_is_connected(daemon_bus(tool->daemon)))
+        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
+                seconds);
+    else
+        fprintf(stderr,
+                "oceanctl: no connection to the broker at %s:%lu in %lu s\n",
+                common->broker_host, (unsigned long)common->broker_port,
+                seconds);
+    tool_finish(tool, TOOL_EXIT_TIMEOUT);
+}
+
 static void step(void *argument)
 {
     struct tool *tool = argument;
     uint64_t now = clock_now_ms();
 
     if (tool->timeout_ms && now - tool->began_ms >= tool->timeout_ms) {
-        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
-                (unsigned long)(tool->timeout_ms / 1000));
-        tool_finish(tool, TOOL_EXIT_TIMEOUT);
+        give_up(tool);
         return;
     }
     if (!tool->has_begun && members_is_fresh(daemon_members(tool->daemon)) &&
@@ -194,6 +208,8 @@ static void on_refused(void *owner, const char *what, const char *reason)
 {
     struct tool *tool = owner;
 
+    if (tool->exit_status == EX_NOPERM)
+        return; /* said already, of the other connection */
     fprintf(stderr, "oceanctl: the broker refuses %s: %s\n", what, reason);
     tool_finish(tool, EX_NOPERM);
 }
