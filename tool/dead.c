@@ -349,7 +349,7 @@ static void parse_show(struct tool *tool, int argc, char **argv)
         if (!strcmp(argv[i], "--payload"))
             dead->with_payload = true;
         else if (dead->wanted)
-            tool_usage(tool->command, "unexpected argument");
+            tool_usage(tool->command, "unexpected argument \"%s\"", argv[i]);
         else
             dead->wanted = tool_number(tool->command, argv[i]);
     }

@@ -70,7 +70,7 @@ static void parse_wait(struct tool *tool, int argc, char **argv)
         else if (!strcmp(argv[i], "--timeout"))
             tool->timeout_ms = tool_number(tool->command, value) * 1000;
         else
-            tool_usage(tool->command, "unknown option");
+            tool_usage(tool->command, "unknown option \"%s\"", argv[i]);
     }
 }
 
@@ -170,6 +170,7 @@ const struct tool_command command_status = {
 
 static size_t frontends_asked;
 static size_t frontends_answered;
+static size_t sessions_seen;
 
 static void begin_sessions(struct tool *tool)
 {
@@ -198,12 +199,15 @@ static void on_session(struct tool *tool, const struct event *event)
     char since[CLOCK_STAMP_SIZE];
 
     if (event->type == EVENT_SNAPSHOT_SESSION) {
+        sessions_seen++;
         clock_format_stamp(event->stamp, since);
         printf("%.*s %s %.*s %.*s since %s\n", SLICE_FORMAT(event->from),
                event->is_available ? "available" : "connected",
                SLICE_FORMAT(event->node), SLICE_FORMAT(event->address), since);
     } else if (event->type == EVENT_SNAPSHOT_END &&
                ++frontends_answered == frontends_asked) {
+        if (!sessions_seen)
+            fprintf(stderr, "no sessions\n");
         tool_finish(tool, TOOL_EXIT_DONE);
     }
 }
