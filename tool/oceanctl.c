@@ -65,6 +65,7 @@ void tool_parse_none(struct tool *tool, int argc, char **argv)
 void tool_finish(struct tool *tool, int exit_status)
 {
     tool->exit_status = exit_status;
+    tool->is_over = true;
     daemon_set_state(tool->daemon, MEMBER_LEAVING);
     fflush(stdout);
     daemon_finish(tool->daemon);
@@ -221,13 +222,15 @@ static void give_up(struct tool *tool)
     const struct daemon_common *common = daemon_common(tool->daemon);
     unsigned long seconds = tool->timeout_ms / 1000;
 
-    if (bus_is_connected(daemon_bus(tool->daemon)))
-        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
-                seconds);
-    else
+    if (!bus_is_connected(daemon_bus(tool->daemon)))
         fprintf(stderr,
                 "oceanctl: no connection to the broker at %s:%lu in %lu s\n",
                 common->broker_host, (unsigned long)common->broker_port,
+                seconds);
+    else if (tool->has_begun && tool->command->late)
+        tool->command->late(tool);
+    else
+        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
                 seconds);
     tool_finish(tool, TOOL_EXIT_TIMEOUT);
 }
@@ -237,6 +240,8 @@ static void step(void *argument)
     struct tool *tool = argument;
     uint64_t now = clock_now_ms();
 
+    if (tool->is_over)
+        return;
     if (tool->timeout_ms && now - tool->began_ms >= tool->timeout_ms) {
         give_up(tool);
         return;
@@ -254,7 +259,7 @@ static void on_refused(void *owner, const char *what, const char *reason)
 {
     struct tool *tool = owner;
 
-    if (tool->exit_status == EX_NOPERM)
+    if (tool->is_over)
         return; /* said already, of the other connection */
     fprintf(stderr, "oceanctl: the broker refuses %s: %s\n", what, reason);
     tool_finish(tool, EX_NOPERM);

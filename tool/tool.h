@@ -25,7 +25,8 @@ struct tool_command {
     void (*begin)(struct tool *tool);
     void (*event)(struct tool *tool, const struct event *event);
     void (*tick)(struct tool *tool);
-    uint64_t timeout_ms; /* 0: until interrupted */
+    void (*late)(struct tool *tool); /* says what has not come in time */
+    uint64_t timeout_ms;             /* 0: until interrupted */
 };
 
 struct tool {
@@ -34,7 +35,7 @@ struct tool {
     char *config_file;
     void *state; /* of the command */
     uint64_t began_ms, timeout_ms;
-    bool has_begun;
+    bool has_begun, is_over;
     int exit_status;
     struct output output;
 };

@@ -102,7 +102,12 @@ def launcher(*arguments):
 def launcher_errors():
     for arguments, word in ((["nonsense"], "unknown command"),
                             (["up", "--nosuch"], "unknown option"),
-                            (["up", "--port", "x"], "--port"),
+                            (["up", "--port", "x"], "--port: expected"),
+                            (["up", "delivery=x"], "delivery: expected"),
+                            (["up", "nosuch"], 'unexpected "nosuch"'),
+                            (["up", "--early"], "up takes no --early"),
+                            (["scale", "nosuch=2"], "there is no such daemon"),
+                            (["scale", "--port", "2"], "scale takes no --port"),
                             (["up", "--tls", "maybe"], "--tls")):
         with tempfile.TemporaryDirectory() as folder:
             status, out = launcher(*arguments, "--run-dir", folder)
