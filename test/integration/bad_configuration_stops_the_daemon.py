@@ -81,11 +81,16 @@ def no_broker_is_named_and_nothing_waited_for():
         process = subprocess.Popen(
             [os.path.join(BUILD, "ocean-" + daemon), "--broker-port", str(port)],
             stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "OCEAN_TLS": "off", "OCEAN_PORT": str(free_port(10000, 14000))})
-        line = ""
+            env={**os.environ, "OCEAN_TLS": "off", "OCEAN_PORT": str(free_port(10000, 14000)),
+                 "OCEAN_TSL": "off"})
+        line, ignored = "", []
         while "cannot be opened" not in line:
             line = process.stderr.readline()
             check(line, daemon + " has stopped")
+            if "is ignored" in line:
+                ignored.append(line)
+        # An option of another daemon is nothing to complain about.
+        check(len(ignored) == 1 and "OCEAN_TSL is ignored" in ignored[0], str(ignored))
         check("broker 127.0.0.1:%d: " % port in line and "Connection refused" in line, line)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=5)  # a frontend with work under way waits for 10 s
