@@ -121,7 +121,7 @@ static const char *describe_work(const struct frontend *frontend,
                    frontend->connection_count, map_count(frontend->sessions),
                    bus_pending_bytes(bus));
     if (!bus_is_connected(bus))
-        buffer_append_text(out, ", and the broker is away");
+        buffer_append_text(out, ", the broker is away");
     return out->data;
 }
 
@@ -133,7 +133,7 @@ static bool is_done(struct frontend *frontend, uint64_t now_ms)
         return is_stranded(frontend) ||
                (inbox_is_gone(frontend->inbox) &&
                 bus_is_idle(daemon_bus(frontend->daemon)));
-    log_warning("drain: given up with %s", describe_work(frontend, &work));
+    log_warning("drain: given up: %s", describe_work(frontend, &work));
     buffer_deinit(&work);
     return true;
 }
@@ -159,8 +159,8 @@ static void start_steps(struct frontend *frontend)
     struct buffer work = BUFFER_EMPTY;
 
     if (has_work(frontend))
-        log_info("drain: waiting for %s, at most %d s",
-                 describe_work(frontend, &work), DRAIN_MS / 1000);
+        log_info("drain: waiting at most %d s: %s", DRAIN_MS / 1000,
+                 describe_work(frontend, &work));
     buffer_deinit(&work);
     frontend->drain_busy_ms = frontend->drain_since_ms = clock_now_ms();
     frontend->drain_deadline_ms = frontend->drain_since_ms + DRAIN_MS;

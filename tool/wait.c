@@ -80,8 +80,9 @@ static bool service_is_missing(const struct tool *tool, enum service_id service,
     bool is_missing = wanted && count != wanted;
 
     if (is_missing)
-        buffer_appendf(what_out, "%lu of %s are up instead of %lu",
-                       (unsigned long)count, name, (unsigned long)wanted);
+        buffer_appendf(what_out,
+                       "instances of %s that are up: %lu instead of %lu", name,
+                       (unsigned long)count, (unsigned long)wanted);
     for (unsigned p = 0; !is_missing && p < tool_partitions(tool); p++)
         is_missing = partition_is_missing(tool, service, p, what_out);
     return is_missing;

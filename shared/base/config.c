@@ -1,6 +1,7 @@
 #include "base/config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,17 +132,17 @@ static bool read_file(const struct sources *sources, const char *file,
                       config_t *config)
 {
     struct buffer where = BUFFER_EMPTY;
+    int error;
 
+    errno = 0;
     if (config_read_file(config, file))
         return true;
-    if (config_error_type(config) == CONFIG_ERR_PARSE)
-        buffer_appendf(&where, "%s:%d", file, config_error_line(config));
-    else
-        buffer_append_text(&where, file);
-    complain(sources, where.data,
-             config_error_type(config) == CONFIG_ERR_PARSE
-                 ? config_error_text(config)
-                 : "cannot be read");
+    error = errno;
+    if (config_error_type(config) != CONFIG_ERR_PARSE)
+        return complain(sources, file,
+                        error ? strerror(error) : "expected a plain file");
+    buffer_appendf(&where, "%s:%d", file, config_error_line(config));
+    complain(sources, where.data, config_error_text(config));
     buffer_deinit(&where);
     return false;
 }
