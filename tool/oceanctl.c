@@ -59,7 +59,7 @@ void tool_usage(const struct tool_command *command, const char *format, ...)
 void tool_parse_none(struct tool *tool, int argc, char **argv)
 {
     if (argc)
-        tool_usage(tool->command, "unexpected argument \"%s\"", argv[0]);
+        tool_usage(tool->command, "takes no arguments, got \"%s\"", argv[0]);
 }
 
 void tool_finish(struct tool *tool, int exit_status)

@@ -75,7 +75,7 @@ def test():
         for arguments, word in ((["nonsense"], 'unknown command "nonsense"\noceanctl --help'),
                                 (["user", "lst"], 'unknown command "user lst"\nExpected one of\n'),
                                 (["user", "list", "x"],
-                                 'unexpected argument "x"\nUsage: oceanctl user list\n'),
+                                 'takes no arguments, got "x"\nUsage: oceanctl user list\n'),
                                 (["--nonsense", "x"], "unknown option --nonsense"),
                                 (["user", "add"], "JID"),
                                 (["tap", "nonsense"], "expected a queue"),
