@@ -129,6 +129,39 @@ char *tool_account(const struct tool *tool, const char *text)
 
 /* The command line. */
 
+static bool begins_with_word(const struct tool_command *command,
+                             const char *word)
+{
+    size_t size = strlen(word);
+
+    return !strncmp(command->name, word, size) && command->name[size] == ' ';
+}
+
+/* A word that some commands begin with: prints these. */
+static bool print_family(const char *word)
+{
+    bool is_family = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (!begins_with_word(commands[i], word))
+            continue;
+        print_command(stderr, is_family ? "  " : "Expected one of\n  ",
+                      commands[i]);
+        is_family = true;
+    }
+    return is_family;
+}
+
+NO_RETURN static void unknown_command(int argc, char **argv)
+{
+    fprintf(stderr, "oceanctl: unknown command \"%s%s%s\"\n", argv[0],
+            argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+    if (!print_family(argv[0]))
+        fprintf(stderr, "oceanctl --help lists the commands\n");
+    exit(EX_USAGE);
+}
+
+/* Exits if there is no such command. */
 static const struct tool_command *match(int *argc, char ***argv)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -149,34 +182,7 @@ static const struct tool_command *match(int *argc, char ***argv)
             return commands[i];
         }
     }
-    return NULL;
-}
-
-/* A word that some commands begin with: prints these. */
-static bool print_family(const char *first)
-{
-    size_t size = strlen(first);
-    bool is_family = false;
-
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        const char *name = commands[i]->name;
-
-        if (strncmp(name, first, size) != 0 || name[size] != ' ')
-            continue;
-        print_command(stderr, is_family ? "  " : "Expected one of\n  ",
-                      commands[i]);
-        is_family = true;
-    }
-    return is_family;
-}
-
-NO_RETURN static void unknown_command(int argc, char **argv)
-{
-    fprintf(stderr, "oceanctl: unknown command \"%s%s%s\"\n", argv[0],
-            argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-    if (!print_family(argv[0]))
-        fprintf(stderr, "oceanctl --help lists the commands\n");
-    exit(EX_USAGE);
+    unknown_command(*argc, *argv);
 }
 
 /* Options before the command; returns the configuration file. */
@@ -310,8 +316,6 @@ int main(int argc, char **argv)
     if (argc == 0)
         tool_usage(NULL, "a command is missing");
     tool.command = match(&argc, &argv);
-    if (!tool.command)
-        unknown_command(argc, argv);
     if (argc == 1 && !strcmp(argv[0], "--help")) {
         print_command(stdout, "Usage: oceanctl ", tool.command);
         printf("%s\n", tool.command->help);
