@@ -113,7 +113,8 @@ all: $(PROGRAMS)
 
 help:
 	@echo 'make            build the daemons and oceanctl in build/bin'
-	@echo 'make up         install what is missing, build, start a cluster'
+	@echo 'make up         install what is missing, build, start a cluster;'
+	@echo '                OPTIONS="--port N --broker-port N": other ports'
 	@echo 'make down       stop it; make status: what runs'
 	@echo 'make check      all tests; ends with "N passed, N failed"'
 	@echo 'make unit | integration | client    one kind of test'
@@ -351,11 +352,13 @@ format:
 format-check:
 	@clang-format --dry-run --Werror $(ALL_CODE)
 
-# A cluster on this machine.
+# A cluster on this machine.  OPTIONS: more of `deploy/cluster up --help`.
+
+OPTIONS ?=
 
 up: deps
 	+@$(MAKE) --no-print-directory -j2 all >/dev/null
-	@deploy/cluster up --frontends 2 --demo
+	@deploy/cluster up --frontends 2 --demo $(OPTIONS)
 
 down status:
 	@deploy/cluster $@

@@ -1,6 +1,7 @@
 #include "drain.h"
 
 #include "acks.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "handover.h"
@@ -12,8 +13,6 @@ enum {
     QUIET_MS = 300, /* for what is on its way to us */
     STEP_MS = 20,
 };
-
-static void on_step(void *argument);
 
 /* Where. */
 
@@ -88,6 +87,88 @@ static void end_stream(struct connection *connection)
 
 /* When. */
 
+static bool has_work(const struct frontend *frontend)
+{
+    return frontend->connection_count || map_count(frontend->sessions) ||
+           !LIST_EMPTY(&frontend->handovers) ||
+           !bus_is_idle(daemon_bus(frontend->daemon));
+}
+
+static bool is_quiet(struct frontend *frontend, uint64_t now_ms)
+{
+    if (has_work(frontend))
+        frontend->drain_busy_ms = now_ms;
+    if (inbox_active_ms(frontend->inbox) > frontend->drain_busy_ms)
+        frontend->drain_busy_ms = inbox_active_ms(frontend->inbox);
+    return now_ms - frontend->drain_busy_ms >= QUIET_MS;
+}
+
+/* Without a broker nothing comes, and there is nothing to be saved: what the
+ * inbox holds is given to others by who keeps the register. */
+static bool is_stranded(const struct frontend *frontend)
+{
+    return !bus_is_connected(daemon_bus(frontend->daemon)) &&
+           !has_work(frontend);
+}
+
+static const char *describe_work(const struct frontend *frontend,
+                                 struct buffer *out)
+{
+    const struct bus *bus = daemon_bus(frontend->daemon);
+
+    buffer_clear(out);
+    buffer_appendf(out, "%zu connections, %zu sessions, %zu unconfirmed bytes",
+                   frontend->connection_count, map_count(frontend->sessions),
+                   bus_pending_bytes(bus));
+    if (!bus_is_connected(bus))
+        buffer_append_text(out, ", the broker is away");
+    return out->data;
+}
+
+static bool is_done(struct frontend *frontend, uint64_t now_ms)
+{
+    struct buffer work = BUFFER_EMPTY;
+
+    if (now_ms < frontend->drain_deadline_ms)
+        return is_stranded(frontend) ||
+               (inbox_is_gone(frontend->inbox) &&
+                bus_is_idle(daemon_bus(frontend->daemon)));
+    log_warning("drain: given up: %s", describe_work(frontend, &work));
+    buffer_deinit(&work);
+    return true;
+}
+
+static void on_step(void *argument)
+{
+    struct frontend *frontend = argument;
+    uint64_t now_ms = clock_now_ms();
+
+    if (is_quiet(frontend, now_ms))
+        inbox_close(frontend->inbox); /* once */
+    if (!is_done(frontend, now_ms))
+        return;
+    log_info("drain: %u sessions handed over, %zu not, in %lu ms",
+             frontend->handed_over, map_count(frontend->sessions),
+             (unsigned long)(now_ms - frontend->drain_since_ms));
+    loop_timer_cancel(frontend->drain_timer);
+    daemon_finish(frontend->daemon);
+}
+
+static void start_steps(struct frontend *frontend)
+{
+    struct buffer work = BUFFER_EMPTY;
+
+    if (has_work(frontend))
+        log_info("drain: waiting at most %d s: %s", DRAIN_MS / 1000,
+                 describe_work(frontend, &work));
+    buffer_deinit(&work);
+    frontend->drain_busy_ms = frontend->drain_since_ms = clock_now_ms();
+    frontend->drain_deadline_ms = frontend->drain_since_ms + DRAIN_MS;
+    frontend->drain_timer =
+        loop_timer_create(daemon_loop(frontend->daemon), on_step, frontend);
+    loop_timer_repeat(frontend->drain_timer, STEP_MS);
+}
+
 void drain_begin(void *argument)
 {
     struct frontend *frontend = argument;
@@ -106,46 +187,5 @@ void drain_begin(void *argument)
         end_stream(connection);
     frontend_publish(frontend);
     frontend->handed_over = 0; /* from here on */
-    frontend->drain_deadline_ms = clock_now_ms() + DRAIN_MS;
-    frontend->drain_busy_ms = frontend->drain_since_ms = clock_now_ms();
-    frontend->drain_timer =
-        loop_timer_create(daemon_loop(frontend->daemon), on_step, frontend);
-    loop_timer_repeat(frontend->drain_timer, STEP_MS);
-}
-
-static bool is_quiet(struct frontend *frontend, uint64_t now_ms)
-{
-    if (frontend->connection_count || map_count(frontend->sessions) ||
-        !LIST_EMPTY(&frontend->handovers) ||
-        !bus_is_idle(daemon_bus(frontend->daemon)))
-        frontend->drain_busy_ms = now_ms;
-    if (inbox_active_ms(frontend->inbox) > frontend->drain_busy_ms)
-        frontend->drain_busy_ms = inbox_active_ms(frontend->inbox);
-    return now_ms - frontend->drain_busy_ms >= QUIET_MS;
-}
-
-static bool is_done(struct frontend *frontend, uint64_t now_ms)
-{
-    if (now_ms >= frontend->drain_deadline_ms) {
-        log_warning("drain: not everything could be handed over in time");
-        return true;
-    }
-    return inbox_is_gone(frontend->inbox) &&
-           bus_is_idle(daemon_bus(frontend->daemon));
-}
-
-static void on_step(void *argument)
-{
-    struct frontend *frontend = argument;
-    uint64_t now_ms = clock_now_ms();
-
-    if (is_quiet(frontend, now_ms))
-        inbox_close(frontend->inbox); /* once */
-    if (!is_done(frontend, now_ms))
-        return;
-    log_info("drain: %u sessions handed over, %zu not, in %lu ms",
-             frontend->handed_over, map_count(frontend->sessions),
-             (unsigned long)(now_ms - frontend->drain_since_ms));
-    loop_timer_cancel(frontend->drain_timer);
-    daemon_finish(frontend->daemon);
+    start_steps(frontend);
 }

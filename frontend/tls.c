@@ -34,15 +34,35 @@ static void set_options(SSL_CTX *context)
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
+/* The first error is the cause of the others. */
 static void explain(struct buffer *why_out, const char *option,
-                    const char *file)
+                    const char *file, const char *expected)
 {
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code = ERR_peek_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
-    buffer_appendf(why_out, "%s: cannot use \"%s\": %s", option, file,
-                   reason ? reason : "unknown error");
+    buffer_appendf(why_out, "%s: cannot use \"%s\": ", option, file);
+    if (ERR_SYSTEM_ERROR(code))
+        buffer_append_text(why_out, strerror(ERR_GET_REASON(code)));
+    else
+        buffer_appendf(why_out, "expected %s (%s)", expected,
+                       reason ? reason : "unknown error");
     ERR_clear_error();
+}
+
+static bool is_other_key(void)
+{
+    return ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_X509;
+}
+
+/* Nobody is asked for a passphrase at a terminal. */
+static int no_passphrase(char *out, int room, int is_writing, void *argument)
+{
+    (void)out;
+    (void)room;
+    (void)is_writing;
+    (void)argument;
+    return -1;
 }
 
 /* NULL: why_out says what is wrong. */
@@ -53,12 +73,18 @@ static SSL_CTX *load(const char *certificate, const char *private_key,
 
     BUG_ON(!context);
     set_options(context);
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
-        explain(why_out, "certificate", certificate);
+        explain(why_out, "certificate", certificate, "a PEM certificate");
     else if (SSL_CTX_use_PrivateKey_file(context, private_key,
-                                         SSL_FILETYPE_PEM) != 1 ||
-             SSL_CTX_check_private_key(context) != 1)
-        explain(why_out, "private_key", private_key);
+                                         SSL_FILETYPE_PEM) != 1 &&
+             !is_other_key())
+        explain(why_out, "private_key", private_key,
+                "a PEM private key without a passphrase");
+    else if (SSL_CTX_check_private_key(context) != 1)
+        explain(why_out, "private_key", private_key,
+                "the key of the certificate");
     if (!why_out->size)
         return context;
     SSL_CTX_free(context);

@@ -306,7 +306,9 @@ static void on_inspected(void *argument, bool exists, uint64_t messages,
         refuse(tool, TOOL_EXIT_TIMEOUT,
                "somebody else reads the queue just now, try again");
     } else if (dead->wanted > messages) {
-        fprintf(stderr, "oceanctl: there is no %" PRIu64 ", only %" PRIu64 "\n",
+        fprintf(stderr,
+                "oceanctl: there is no %" PRIu64 ": %" PRIu64
+                " events are dead\n",
                 dead->wanted, messages);
         tool_finish(tool, TOOL_EXIT_REFUSED);
     } else if (!messages) {
@@ -349,7 +351,7 @@ static void parse_show(struct tool *tool, int argc, char **argv)
         if (!strcmp(argv[i], "--payload"))
             dead->with_payload = true;
         else if (dead->wanted)
-            tool_usage(tool->command, "unexpected argument");
+            tool_usage(tool->command, "unexpected argument \"%s\"", argv[i]);
         else
             dead->wanted = tool_number(tool->command, argv[i]);
     }

@@ -240,7 +240,7 @@ static void take_option(const char *option, const char *value)
     } else if (!strcmp(option, "--secrets")) {
         settings.secrets = value;
     } else {
-        tool_usage(&command_definitions, "unknown option");
+        tool_usage(&command_definitions, "unknown option \"%s\"", option);
     }
 }
 
@@ -251,7 +251,8 @@ static void print_definitions(struct tool *tool, int argc, char **argv)
     (void)tool;
     for (int i = 0; i < argc; i += 2) {
         if (i + 1 >= argc)
-            tool_usage(&command_definitions, "expected a value");
+            tool_usage(&command_definitions, "%s: expected a value after it",
+                       argv[i]);
         take_option(argv[i], argv[i + 1]);
     }
     if (!settings.secrets)

@@ -75,6 +75,7 @@ static void complain(struct import *import, uint64_t line, const char *what)
 static void take_line(struct import *import, char *line)
 {
     char *tab = strchr(line, '\t');
+    struct buffer why = BUFFER_EMPTY;
     struct import_job *job;
     char *account;
 
@@ -86,10 +87,11 @@ static void take_line(struct import *import, char *line)
         complain(import, import->line, "expected JID, tab, password");
         return;
     }
-    account = tool_account_parse(import->tool,
-                                 (struct slice){line, (size_t)(tab - line)});
+    account = tool_account_parse(
+        import->tool, (struct slice){line, (size_t)(tab - line)}, &why);
     if (!account) {
-        complain(import, import->line, "not an account's JID here");
+        complain(import, import->line, why.data);
+        buffer_deinit(&why);
         return;
     }
     job = memory_new(sizeof(*job));

@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -20,23 +21,36 @@ static const struct tool_command *const commands[] = {
     &command_dead_drop, &command_definitions,
 };
 
+static void print_command(FILE *out, const char *before,
+                          const struct tool_command *command)
+{
+    fprintf(out, "%s%s%s%s\n", before, command->name,
+            *command->arguments ? " " : "", command->arguments);
+}
+
 static void print_commands(FILE *out)
 {
     fprintf(out, "Usage: oceanctl [--run-dir DIR | --config FILE] COMMAND\n\n"
                  "  --run-dir DIR   of a cluster started by deploy/cluster "
                  "(default ./run)\n"
                  "  --config FILE   how to reach the broker\n\n");
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        fprintf(out, "  %-12s %s\n      %s\n", commands[i]->name,
-                commands[i]->arguments, commands[i]->help);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        print_command(out, "  ", commands[i]);
+        fprintf(out, "      %s\n", commands[i]->help);
+    }
 }
 
-void tool_usage(const struct tool_command *command, const char *problem)
+void tool_usage(const struct tool_command *command, const char *format, ...)
 {
-    fprintf(stderr, "oceanctl: %s\n", problem);
+    va_list arguments;
+
+    fprintf(stderr, "oceanctl: ");
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\n");
     if (command)
-        fprintf(stderr, "Usage: oceanctl %s %s\n", command->name,
-                command->arguments);
+        print_command(stderr, "Usage: oceanctl ", command);
     else
         fprintf(stderr, "oceanctl --help lists the commands\n");
     exit(EX_USAGE);
@@ -44,14 +58,14 @@ void tool_usage(const struct tool_command *command, const char *problem)
 
 void tool_parse_none(struct tool *tool, int argc, char **argv)
 {
-    (void)argv;
     if (argc)
-        tool_usage(tool->command, "takes no arguments");
+        tool_usage(tool->command, "takes no arguments, got \"%s\"", argv[0]);
 }
 
 void tool_finish(struct tool *tool, int exit_status)
 {
     tool->exit_status = exit_status;
+    tool->is_over = true;
     daemon_set_state(tool->daemon, MEMBER_LEAVING);
     fflush(stdout);
     daemon_finish(tool->daemon);
@@ -78,30 +92,36 @@ uint64_t tool_number(const struct tool_command *command, const char *text)
     unsigned long number = text ? strtoul(text, &end, 10) : 0;
 
     if (!number || *end)
-        tool_usage(command, "expected a positive number");
+        tool_usage(command, "expected a positive number, got \"%s\"",
+                   text ? text : "");
     return number;
 }
 
-char *tool_account_parse(const struct tool *tool, struct slice text)
+char *tool_account_parse(const struct tool *tool, struct slice text,
+                         struct buffer *why_out)
 {
+    const char *domain = daemon_common(tool->daemon)->domain;
     struct jid jid;
     const char *error;
 
     if (!jid_parse(text, &jid, &error) || !jid.local_size ||
-        jid.size != jid.bare_size ||
-        !slice_is(jid_text_domain(jid_bare(&jid)),
-                  daemon_common(tool->daemon)->domain))
-        return NULL;
-    return memory_copy_text(jid_bare(&jid));
+        jid.size != jid.bare_size)
+        buffer_appendf(why_out, "not an account's JID, like alice@%s", domain);
+    else if (!slice_is(jid_text_domain(jid_bare(&jid)), domain))
+        buffer_appendf(why_out, "not of %s, the domain of this cluster",
+                       domain);
+    else
+        return memory_copy_text(jid_bare(&jid));
+    return NULL;
 }
 
 char *tool_account(const struct tool *tool, const char *text)
 {
-    char *account = tool_account_parse(tool, slice_of(text));
+    struct buffer why = BUFFER_EMPTY;
+    char *account = tool_account_parse(tool, slice_of(text), &why);
 
     if (!account) {
-        fprintf(stderr, "oceanctl: expected a JID like alice@%s, got \"%s\"\n",
-                daemon_common(tool->daemon)->domain, text);
+        fprintf(stderr, "oceanctl: %s: %s\n", text, why.data);
         exit(EX_USAGE);
     }
     return account;
@@ -109,6 +129,39 @@ char *tool_account(const struct tool *tool, const char *text)
 
 /* The command line. */
 
+static bool begins_with_word(const struct tool_command *command,
+                             const char *word)
+{
+    size_t size = strlen(word);
+
+    return !strncmp(command->name, word, size) && command->name[size] == ' ';
+}
+
+/* A word that some commands begin with: prints these. */
+static bool print_family(const char *word)
+{
+    bool is_family = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (!begins_with_word(commands[i], word))
+            continue;
+        print_command(stderr, is_family ? "  " : "Expected one of\n  ",
+                      commands[i]);
+        is_family = true;
+    }
+    return is_family;
+}
+
+NO_RETURN static void unknown_command(int argc, char **argv)
+{
+    fprintf(stderr, "oceanctl: unknown command \"%s%s%s\"\n", argv[0],
+            argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+    if (!print_family(argv[0]))
+        fprintf(stderr, "oceanctl --help lists the commands\n");
+    exit(EX_USAGE);
+}
+
+/* Exits if there is no such command. */
 static const struct tool_command *match(int *argc, char ***argv)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -129,7 +182,7 @@ static const struct tool_command *match(int *argc, char ***argv)
             return commands[i];
         }
     }
-    return NULL;
+    unknown_command(*argc, *argv);
 }
 
 /* Options before the command; returns the configuration file. */
@@ -145,9 +198,9 @@ static char *take_global_options(int *argc, char ***argv)
             exit(EXIT_SUCCESS);
         }
         if (strcmp(option, "--run-dir") != 0 && strcmp(option, "--config") != 0)
-            tool_usage(NULL, "unknown option before the command");
+            tool_usage(NULL, "unknown option %s before the command", option);
         if (*argc < 2)
-            tool_usage(NULL, "expected a value after the option");
+            tool_usage(NULL, "%s: expected a value after it", option);
         buffer_clear(&file);
         buffer_append_text(&file, (*argv)[1]);
         if (!strcmp(option, "--run-dir"))
@@ -170,15 +223,33 @@ static void on_event(void *owner, const struct event *event)
         tool->command->event(tool, event);
 }
 
+static void give_up(struct tool *tool)
+{
+    const struct daemon_common *common = daemon_common(tool->daemon);
+    unsigned long seconds = tool->timeout_ms / 1000;
+
+    if (!bus_is_connected(daemon_bus(tool->daemon)))
+        fprintf(stderr,
+                "oceanctl: no connection to the broker at %s:%lu in %lu s\n",
+                common->broker_host, (unsigned long)common->broker_port,
+                seconds);
+    else if (tool->has_begun && tool->command->late)
+        tool->command->late(tool);
+    else
+        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
+                seconds);
+    tool_finish(tool, TOOL_EXIT_TIMEOUT);
+}
+
 static void step(void *argument)
 {
     struct tool *tool = argument;
     uint64_t now = clock_now_ms();
 
+    if (tool->is_over)
+        return;
     if (tool->timeout_ms && now - tool->began_ms >= tool->timeout_ms) {
-        fprintf(stderr, "oceanctl: no answer from the cluster in %lu s\n",
-                (unsigned long)(tool->timeout_ms / 1000));
-        tool_finish(tool, TOOL_EXIT_TIMEOUT);
+        give_up(tool);
         return;
     }
     if (!tool->has_begun && members_is_fresh(daemon_members(tool->daemon)) &&
@@ -194,6 +265,8 @@ static void on_refused(void *owner, const char *what, const char *reason)
 {
     struct tool *tool = owner;
 
+    if (tool->is_over)
+        return; /* said already, of the other connection */
     fprintf(stderr, "oceanctl: the broker refuses %s: %s\n", what, reason);
     tool_finish(tool, EX_NOPERM);
 }
@@ -243,11 +316,9 @@ int main(int argc, char **argv)
     if (argc == 0)
         tool_usage(NULL, "a command is missing");
     tool.command = match(&argc, &argv);
-    if (!tool.command)
-        tool_usage(NULL, "unknown command");
     if (argc == 1 && !strcmp(argv[0], "--help")) {
-        printf("Usage: oceanctl %s %s\n%s\n", tool.command->name,
-               tool.command->arguments, tool.command->help);
+        print_command(stdout, "Usage: oceanctl ", tool.command);
+        printf("%s\n", tool.command->help);
         return EXIT_SUCCESS;
     }
     tool.timeout_ms = tool.command->timeout_ms;

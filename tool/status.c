@@ -5,84 +5,10 @@
 #include "base/memory.h"
 #include "tool.h"
 
-/* wait: until every partition of every service has an owner and so many
- * frontends are up. */
-
-static uint64_t wanted_frontends = 1;
-
 static bool is_frontend(const struct member *member)
 {
     return !strcmp(member->kind, "frontend");
 }
-
-/* The owner of a partition, or NULL. */
-static const struct member *owner_of(const struct members *members,
-                                     enum service_id service,
-                                     unsigned partition)
-{
-    const struct member *member = NULL;
-
-    while ((member = members_next(members, member))) {
-        if (member->service == service && strlen(member->shares) > partition &&
-            member->shares[partition] == 'o')
-            return member;
-    }
-    return NULL;
-}
-
-static bool everything_is_owned(const struct tool *tool)
-{
-    const struct members *members = daemon_members(tool->daemon);
-
-    for (unsigned s = 0; s < SERVICE_COUNT; s++) {
-        for (unsigned p = 0; p < tool_partitions(tool); p++) {
-            if (!owner_of(members, (enum service_id)s, p))
-                return false;
-        }
-    }
-    return true;
-}
-
-static uint64_t count_frontends(const struct tool *tool)
-{
-    const struct members *members = daemon_members(tool->daemon);
-    const struct member *member = NULL;
-    uint64_t count = 0;
-
-    while ((member = members_next(members, member)))
-        count += is_frontend(member) && member->state == MEMBER_UP;
-    return count;
-}
-
-static void check(struct tool *tool)
-{
-    if (count_frontends(tool) >= wanted_frontends && everything_is_owned(tool))
-        tool_finish(tool, TOOL_EXIT_DONE);
-}
-
-static void parse_wait(struct tool *tool, int argc, char **argv)
-{
-    for (int i = 0; i < argc; i += 2) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-
-        if (!strcmp(argv[i], "--frontends"))
-            wanted_frontends = tool_number(tool->command, value);
-        else if (!strcmp(argv[i], "--timeout"))
-            tool->timeout_ms = tool_number(tool->command, value) * 1000;
-        else
-            tool_usage(tool->command, "unknown option");
-    }
-}
-
-const struct tool_command command_wait = {
-    .name = "wait",
-    .arguments = "[--frontends N] [--timeout SECONDS]",
-    .help = "return when every partition has an owner and N frontends are up",
-    .parse = parse_wait,
-    .begin = check,
-    .tick = check,
-    .timeout_ms = 60000,
-};
 
 /* status */
 
@@ -170,6 +96,7 @@ const struct tool_command command_status = {
 
 static size_t frontends_asked;
 static size_t frontends_answered;
+static size_t sessions_seen;
 
 static void begin_sessions(struct tool *tool)
 {
@@ -198,12 +125,15 @@ static void on_session(struct tool *tool, const struct event *event)
     char since[CLOCK_STAMP_SIZE];
 
     if (event->type == EVENT_SNAPSHOT_SESSION) {
+        sessions_seen++;
         clock_format_stamp(event->stamp, since);
         printf("%.*s %s %.*s %.*s since %s\n", SLICE_FORMAT(event->from),
                event->is_available ? "available" : "connected",
                SLICE_FORMAT(event->node), SLICE_FORMAT(event->address), since);
     } else if (event->type == EVENT_SNAPSHOT_END &&
                ++frontends_answered == frontends_asked) {
+        if (!sessions_seen)
+            fprintf(stderr, "no sessions\n");
         tool_finish(tool, TOOL_EXIT_DONE);
     }
 }

@@ -32,7 +32,7 @@ static void parse(struct tool *tool, int argc, char **argv)
         else if (!strcmp(argv[i], "--seconds"))
             tap->seconds = tool_number(tool->command, value);
         else if (!strncmp(argv[i], "--", 2) || tap->what)
-            tool_usage(tool->command, "unexpected argument");
+            tool_usage(tool->command, "unexpected argument \"%s\"", argv[i]);
         else
             tap->what = argv[i--];
         i++;

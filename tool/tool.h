@@ -25,7 +25,8 @@ struct tool_command {
     void (*begin)(struct tool *tool);
     void (*event)(struct tool *tool, const struct event *event);
     void (*tick)(struct tool *tool);
-    uint64_t timeout_ms; /* 0: until interrupted */
+    void (*late)(struct tool *tool); /* says what has not come in time */
+    uint64_t timeout_ms;             /* 0: until interrupted */
 };
 
 struct tool {
@@ -34,14 +35,14 @@ struct tool {
     char *config_file;
     void *state; /* of the command */
     uint64_t began_ms, timeout_ms;
-    bool has_begun;
+    bool has_begun, is_over;
     int exit_status;
     struct output output;
 };
 
 /* Prints what is wrong and how to call it; exits 64. */
 NO_RETURN void tool_usage(const struct tool_command *command,
-                          const char *problem);
+                          const char *format, ...) PRINTF_LIKE(2, 3);
 /* For a command that takes no arguments. */
 void tool_parse_none(struct tool *tool, int argc, char **argv);
 void tool_finish(struct tool *tool, int exit_status);
@@ -52,8 +53,9 @@ unsigned tool_partitions(const struct tool *tool);
 /* A JID of an account in the served domain, prepared; exits 64 if it is not
  * one.  The caller owns it. */
 char *tool_account(const struct tool *tool, const char *text);
-/* As tool_account, NULL instead of exiting. */
-char *tool_account_parse(const struct tool *tool, struct slice text);
+/* As tool_account; NULL instead of exiting, and why_out says what it is not. */
+char *tool_account_parse(const struct tool *tool, struct slice text,
+                         struct buffer *why_out);
 /* A positive number after an option; exits 64. */
 uint64_t tool_number(const struct tool_command *command, const char *text);
 

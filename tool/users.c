@@ -23,7 +23,7 @@ static void parse_one(struct tool *tool, int argc, char **argv)
             i + 1 < argc)
             one->password_file = argv[++i];
         else if (!strncmp(argv[i], "--", 2) || one->jid)
-            tool_usage(tool->command, "unexpected argument");
+            tool_usage(tool->command, "unexpected argument \"%s\"", argv[i]);
         else
             one->jid = argv[i];
     }
@@ -134,11 +134,16 @@ const struct tool_command command_user_del = {
 
 /* user list */
 
+struct listing {
+    unsigned answered; /* partitions */
+    size_t count;
+};
+
 static void begin_list(struct tool *tool)
 {
     struct event event;
 
-    tool->state = memory_new(sizeof(unsigned));
+    tool->state = memory_new(sizeof(struct listing));
     for (unsigned p = 0; p < tool_partitions(tool); p++) {
         event_init(&event, EVENT_ACCOUNT_LIST_ASK);
         event.partition = p;
@@ -151,17 +156,20 @@ static void begin_list(struct tool *tool)
 
 static void on_list(struct tool *tool, const struct event *event)
 {
-    unsigned *answered = tool->state;
+    struct listing *listing = tool->state;
     struct event_list list;
     struct slice name;
 
     if (event->type != EVENT_ACCOUNT_LIST)
         return;
     event_list_open(&list, event->names);
-    while (event_list_next(&list, &name))
+    for (; event_list_next(&list, &name); listing->count++)
         printf("%.*s\n", SLICE_FORMAT(name));
-    if (!event->has_more && ++*answered == tool_partitions(tool))
-        tool_finish(tool, TOOL_EXIT_DONE);
+    if (event->has_more || ++listing->answered < tool_partitions(tool))
+        return;
+    if (!listing->count)
+        fprintf(stderr, "no accounts\n");
+    tool_finish(tool, TOOL_EXIT_DONE);
 }
 
 const struct tool_command command_user_list = {

@@ -1,12 +1,16 @@
 #include "base/config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/config_value.h"
 #include "base/memory.h"
+
+#define PREFIX "OCEAN_" /* of environment variables */
 
 /* All tables of a daemon with the structs they fill. */
 struct sources {
@@ -128,17 +132,17 @@ static bool read_file(const struct sources *sources, const char *file,
                       config_t *config)
 {
     struct buffer where = BUFFER_EMPTY;
+    int error;
 
+    errno = 0;
     if (config_read_file(config, file))
         return true;
-    if (config_error_type(config) == CONFIG_ERR_PARSE)
-        buffer_appendf(&where, "%s:%d", file, config_error_line(config));
-    else
-        buffer_append_text(&where, file);
-    complain(sources, where.data,
-             config_error_type(config) == CONFIG_ERR_PARSE
-                 ? config_error_text(config)
-                 : "cannot be read");
+    error = errno;
+    if (config_error_type(config) != CONFIG_ERR_PARSE)
+        return complain(sources, file,
+                        error ? strerror(error) : "expected a plain file");
+    buffer_appendf(&where, "%s:%d", file, config_error_line(config));
+    complain(sources, where.data, config_error_text(config));
     buffer_deinit(&where);
     return false;
 }
@@ -166,7 +170,7 @@ static bool load_file(const struct sources *sources, const char *file)
 static void environment_name(const char *option, struct buffer *out)
 {
     buffer_clear(out);
-    buffer_append_text(out, "OCEAN_");
+    buffer_append_text(out, PREFIX);
     for (; *option; option++)
         buffer_append_byte(out, (char)toupper((unsigned char)*option));
 }
@@ -190,6 +194,51 @@ static bool load_environment(const struct sources *sources)
     }
     buffer_deinit(&name);
     return is_loaded;
+}
+
+/* `entry`: "OCEAN_NAME=value". */
+static bool is_set_by(const char *option, const char *entry)
+{
+    struct buffer name = BUFFER_EMPTY;
+    bool is_it;
+
+    environment_name(option, &name);
+    is_it = !strncmp(entry, name.data, name.size) && entry[name.size] == '=';
+    buffer_deinit(&name);
+    return is_it;
+}
+
+static bool is_stray(const struct option_table *tables, size_t table_count,
+                     const char *const *others, const char *entry)
+{
+    if (strncmp(entry, PREFIX, strlen(PREFIX)) != 0)
+        return false;
+    for (size_t i = 0; i < table_count; i++) {
+        for (size_t j = 0; j < tables[i].count; j++) {
+            if (is_set_by(tables[i].options[j].name, entry))
+                return false;
+        }
+    }
+    for (; *others; others++) {
+        if (is_set_by(*others, entry))
+            return false;
+    }
+    return true;
+}
+
+void config_find_strays(const struct option_table *tables, size_t table_count,
+                        const char *const *others,
+                        void (*found)(const char *variable))
+{
+    for (char **entry = environ; *entry; entry++) {
+        char *name;
+
+        if (!is_stray(tables, table_count, others, *entry))
+            continue;
+        name = memory_copy_text((struct slice){*entry, strcspn(*entry, "=")});
+        found(name);
+        memory_free(&name);
+    }
 }
 
 /* The command line. */

@@ -51,7 +51,7 @@ struct option_table {
  * (each with offsets into the struct at the same index of `configs`).
  * `file` may be NULL.  False: error_out holds one line with file, line and
  * what was expected.  Unknown names in the file or on the command line are
- * errors; OCEAN_* names that are not ours belong to other daemons.
+ * errors; OCEAN_* names that are not ours may belong to other daemons.
  */
 bool config_load(const struct option_table *tables, void *const *configs,
                  size_t table_count, const char *file, int argc, char **argv,
@@ -61,6 +61,11 @@ bool config_load(const struct option_table *tables, void *const *configs,
 bool config_reload(const struct option_table *tables, void *const *configs,
                    size_t table_count, const char *file,
                    struct buffer *error_out) WARN_UNUSED;
+/* Calls `found` with the name of each OCEAN_* variable that is no option of
+ * `tables` nor in `others` (spelled as options, NULL-terminated). */
+void config_find_strays(const struct option_table *tables, size_t table_count,
+                        const char *const *others,
+                        void (*found)(const char *variable));
 /* Frees the texts. */
 void config_free(const struct option_table *tables, void *const *configs,
                  size_t table_count);

@@ -256,11 +256,15 @@ static bool join_threads(struct bus *bus)
 }
 
 /* Gives the threads a second to end by themselves and another one after their
- * connections were cut. */
+ * connections were cut.  One that is only being opened has nothing to lose. */
 static bool stop_threads(struct bus *bus)
 {
     bus_link_stop(bus->publisher);
     bus_link_stop(bus->consumer);
+    if (!bus->is_publisher_up)
+        bus_link_cut(bus->publisher);
+    if (!bus->is_consumer_up)
+        bus_link_cut(bus->consumer);
     if (join_threads(bus))
         return true;
     if (bus->publisher)

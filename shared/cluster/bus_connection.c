@@ -6,8 +6,6 @@
 #include <amqp_tcp_socket.h>
 
 #include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -25,40 +23,17 @@ static struct timeval milliseconds(unsigned value)
 
 /* Opening. */
 
-static void set_socket(struct bus_link *link, int socket)
-{
-    pthread_mutex_lock(&link->socket_lock);
-    link->socket = socket;
-    pthread_mutex_unlock(&link->socket_lock);
-}
-
 static bool open_socket(struct bus_link *link)
 {
-    const struct bus_config *config = &link->bus->config;
-    struct timeval limit = milliseconds(CONNECT_MS);
-    unsigned unanswered = config->heartbeat_seconds * 3000;
     amqp_socket_t *socket;
-    int status;
-    int on = 1;
-    int fd;
 
     link->connection = amqp_new_connection();
     BUG_ON(!link->connection);
     socket = amqp_tcp_socket_new(link->connection);
     BUG_ON(!socket);
-    status = amqp_socket_open_noblock(socket, config->host, (int)config->port,
-                                      &limit);
-    if (status != AMQP_STATUS_OK) {
-        bus_link_lose(link, "%s", amqp_error_string2(status));
+    if (!bus_socket_open(link, CONNECT_MS))
         return false;
-    }
-    fd = amqp_get_sockfd(link->connection);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    /* Ends a write that hangs, which no heartbeat does. */
-    if (unanswered)
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered,
-                   sizeof(unanswered));
-    set_socket(link, fd);
+    amqp_tcp_socket_set_sockfd(socket, link->socket);
     return true;
 }
 
@@ -98,17 +73,34 @@ static amqp_rpc_reply_t login(struct bus_link *link)
 }
 
 /* A connection.close during login: we are not wanted like this. */
-static void login_refused(struct bus_link *link, const amqp_method_t *method)
+static void login_refused(struct bus_link *link, const char *login,
+                          const amqp_method_t *method)
 {
     amqp_connection_close_t *close = method->decoded;
     char text[256];
 
     bus_link_close_text(close->reply_code, close->reply_text, text,
                         sizeof(text));
-    bus_link_lose(link, "%s", text);
+    bus_link_lose(link, "it refuses %s: %s", login, text);
+    link->is_refused = true;
     link->back_off_ms = LINK_REFUSED_MS;
-    if (link->attempts == 0)
-        bus_link_tell_text(link, BUS_REPORT_REFUSED, "login", text);
+    if (link->attempts == 0 || !link->was_refused)
+        bus_link_tell_text(link, BUS_REPORT_REFUSED, login, text);
+}
+
+static void login_failed(struct bus_link *link, const amqp_rpc_reply_t *reply)
+{
+    const struct bus_config *config = &link->bus->config;
+    char login[256];
+
+    snprintf(login, sizeof(login), "the login of user \"%s\" to vhost \"%s\"",
+             config->user, config->vhost);
+    if (reply->reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+        reply->reply.id == AMQP_CONNECTION_CLOSE_METHOD)
+        login_refused(link, login, &reply->reply);
+    else
+        bus_link_lose(link, "during %s: %s", login,
+                      bus_link_status_text(reply->library_error));
 }
 
 static bool log_in(struct bus_link *link)
@@ -121,23 +113,19 @@ static bool log_in(struct bus_link *link)
     reply = login(link);
     if (reply.reply_type == AMQP_RESPONSE_NORMAL)
         return true;
-    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
-        reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
-        login_refused(link, &reply.reply);
-    else
-        bus_link_lose(link, "login: %s",
-                      amqp_error_string2(reply.library_error));
+    login_failed(link, &reply);
     return false;
 }
 
 bool bus_connection_open(struct bus_link *link)
 {
+    link->is_refused = false;
     return open_socket(link) && log_in(link);
 }
 
 void bus_connection_destroy(struct bus_link *link)
 {
-    set_socket(link, -1);
+    bus_socket_set(link, -1);
     amqp_destroy_connection(link->connection);
     link->connection = NULL;
     link->must_write = false;

@@ -21,8 +21,8 @@ enum {
      * within its calls. */
     POLL_MS = 1000,
     WRITE_MS = 1, /* until the socket is asked again whether it has room */
-    DRAIN_FRAMES = 1000, /* then it is the turn of the letters again */
-    LOG_EVERY = 30,      /* of the failed attempts after the first */
+    DRAIN_FRAMES = 1000,  /* then it is the turn of the letters again */
+    LOG_EVERY_MS = 30000, /* of the failed attempts after the first */
 };
 
 amqp_bytes_t bus_link_bytes(struct slice slice)
@@ -105,6 +105,15 @@ void bus_link_tell_text(struct bus_link *link, enum bus_report_kind kind,
 
 /* Failures. */
 
+const char *bus_link_status_text(int status)
+{
+    int error = errno;
+
+    return status == AMQP_STATUS_SOCKET_ERROR && error
+               ? strerror(error)
+               : amqp_error_string2(status);
+}
+
 void bus_link_lose(struct bus_link *link, const char *format, ...)
 {
     va_list arguments;
@@ -120,7 +129,7 @@ void bus_link_lose(struct bus_link *link, const char *format, ...)
 void bus_link_check(struct bus_link *link, int status)
 {
     if (status != AMQP_STATUS_OK)
-        bus_link_lose(link, "%s", amqp_error_string2(status));
+        bus_link_lose(link, "%s", bus_link_status_text(status));
 }
 
 void bus_link_send(struct bus_link *link, unsigned channel,
@@ -151,16 +160,31 @@ static void plan_retry(struct bus_link *link)
         link->back_off_ms = BACK_OFF_MAX_MS;
 }
 
+/* The first failure, when the broker begins or ceases to refuse us, and then
+ * now and again. */
+static bool is_news(struct bus_link *link)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (link->attempts && link->is_refused == link->was_refused &&
+        now_ms < link->quiet_until_ms)
+        return false;
+    link->was_refused = link->is_refused;
+    link->quiet_until_ms = now_ms + LOG_EVERY_MS;
+    return true;
+}
+
 static void give_up(struct bus_link *link)
 {
+    const struct bus_config *config = &link->bus->config;
     bool was_up = link->is_logged_in;
 
     bus_connection_destroy(link);
     link->is_logged_in = false;
-    if (was_up || link->attempts % LOG_EVERY == 0)
-        log_warning("broker: %s connection %s, trying again: %s",
-                    link->handler->role, was_up ? "lost" : "cannot be opened",
-                    link->lost);
+    if (was_up || is_news(link))
+        log_warning("broker %s:%u: %s connection %s, trying again: %s",
+                    config->host, config->port, link->handler->role,
+                    was_up ? "lost" : "cannot be opened", link->lost);
     link->attempts++;
     if (was_up) {
         link->attempts = 0;
@@ -211,7 +235,7 @@ static void drain(struct bus_link *link)
         if (status == AMQP_STATUS_TIMEOUT)
             return;
         if (status != AMQP_STATUS_OK)
-            bus_link_lose(link, "%s", amqp_error_string2(status));
+            bus_link_check(link, status);
         else if (frame.frame_type == AMQP_FRAME_METHOD &&
                  frame.payload.method.id == AMQP_CONNECTION_CLOSE_METHOD)
             connection_closed(link, &frame.payload.method);

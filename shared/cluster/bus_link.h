@@ -46,7 +46,10 @@ struct bus_link {
     /* Thread. */
     amqp_connection_state_t connection; /* NULL: none */
     const char *lost;                   /* why, once it is to be given up */
-    char lost_text[256];
+    char lost_text[512];
+    bool is_refused;  /* by the broker, at this attempt */
+    bool was_refused; /* when it was last logged */
+    uint64_t quiet_until_ms;
     uint64_t retry_at_ms;
     unsigned attempts; /* failed, since it was last up */
     uint64_t opened_ms;
@@ -77,6 +80,15 @@ void bus_link_send(struct bus_link *link, unsigned channel,
                    amqp_method_number_t id, void *decoded);
 /* A result of the library; anything but AMQP_STATUS_OK loses the link. */
 void bus_link_check(struct bus_link *link, int status);
+
+/* What a result of the library means; of a failed system call, which has left
+ * its errno, what the system says.  To be asked at once. */
+const char *bus_link_status_text(int status);
+
+/* bus_socket.c: connects, in so many milliseconds; false: link->lost says
+ * why. */
+bool bus_socket_open(struct bus_link *link, unsigned limit_ms) WARN_UNUSED;
+void bus_socket_set(struct bus_link *link, int socket);
 
 /* bus_connection.c: opens the socket and logs in (blocking, bounded); false:
  * link->lost says why. */

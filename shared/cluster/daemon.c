@@ -312,6 +312,7 @@ struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
     log_set_level((enum log_level)daemon->common.log_level);
     daemon_name(daemon);
     log_init(spec->kind, daemon->node);
+    daemon_check_environment(daemon);
     daemon_loop_init(daemon);
     daemon->members =
         members_create(daemon->node, (unsigned)daemon->common.grace_seconds,

@@ -1,5 +1,6 @@
 #include "cluster/daemon_options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -190,9 +191,13 @@ static void read_password(struct daemon_common *common)
     if (!*common->broker_password_file || *common->broker_password)
         return;
     file = fopen(common->broker_password_file, "re");
-    if (!file || !fgets(line, sizeof(line), file))
+    if (!file)
+        log_fatal(EX_CONFIG, "broker_password_file: cannot read \"%s\": %s",
+                  common->broker_password_file, strerror(errno));
+    if (!fgets(line, sizeof(line), file))
         log_fatal(EX_CONFIG,
-                  "broker_password_file: cannot read a line from \"%s\"",
+                  "broker_password_file: expected the password in the first "
+                  "line of \"%s\"",
                   common->broker_password_file);
     fclose(file);
     line[strcspn(line, "\r\n")] = '\0';

@@ -1,9 +1,10 @@
 /*
  * Inside what every daemon has.
- *   daemon.c          start, announcements, hooks, stop
- *   daemon_options.c  the options of every daemon
- *   daemon_signals.c  SIGTERM and SIGINT drain, SIGHUP reloads
- *   daemon_output.c   where what is put out goes
+ *   daemon.c              start, announcements, hooks, stop
+ *   daemon_options.c      the options of every daemon
+ *   daemon_environment.c  what else may stand in the environment
+ *   daemon_signals.c      SIGTERM and SIGINT drain, SIGHUP reloads
+ *   daemon_output.c       where what is put out goes
  */
 #ifndef CLUSTER_DAEMON_PRIVATE_H
 #define CLUSTER_DAEMON_PRIVATE_H
@@ -35,6 +36,9 @@ struct daemon {
     struct bus_destination *announcements;
     struct bus_destination *partitions[SERVICE_COUNT][PARTITIONS_MAX];
 };
+
+/* daemon_environment.c: warns of OCEAN_* variables that are nobody's. */
+void daemon_check_environment(const struct daemon *daemon);
 
 /* daemon_signals.c */
 void daemon_signals_init(struct daemon *daemon);

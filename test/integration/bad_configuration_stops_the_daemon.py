@@ -1,13 +1,15 @@
 """A bad configuration stops the daemon at start with file, line and what was
-expected; the launcher refuses what cannot work and leaves nothing running."""
+expected; the launcher refuses what cannot work and leaves nothing running.  A
+broker that is not there, or does not want us, is named and tried again."""
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import BUILD, ROOT, Cluster, check, free_port, main  # noqa: E402
+from ocean import BUILD, ROOT, Cluster, check, free_port, main, wait_until  # noqa: E402
 
 
 def run(daemon, *arguments, **environment):
@@ -35,6 +37,10 @@ def daemon_errors():
         check(file.name + ":1" in out and "no such option" in out, out)
         out = with_file("domain = ;\n")
         check(file.name + ":1" in out, out)
+    out = run("frontend", "--config", "nosuch.conf")
+    check("nosuch.conf: No such file or directory" in out, out)
+    out = run("presence", "--broker-password-file", "/dev/null")
+    check("the first line of \"/dev/null\"" in out, out)
     out = run("frontend", OCEAN_PORT="70000")
     check("OCEAN_PORT" in out and "65535" in out, out)
     out = run("delivery", "--nosuch", "1")
@@ -43,9 +49,56 @@ def daemon_errors():
     check("secret" in out, out)
     out = run("presence", "--domain", "a b")
     check("domain" in out, out)
-    out = run("frontend", "--certificate", "/nonexistent", "--port",
-              str(free_port(10000, 14000)))
-    check("certificate" in out and "/nonexistent" in out, out)
+
+
+def certificate_errors():
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+
+    with tempfile.TemporaryDirectory() as folder:
+        def path(name):
+            return os.path.join(folder, name)
+
+        for name in ("own.key", "other.key"):
+            openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path(name))
+        openssl("ec", "-in", path("own.key"), "-aes128", "-passout", "pass:x", "-out",
+                path("secret.key"))
+        openssl("req", "-new", "-x509", "-key", path("own.key"), "-subj", "/CN=localhost",
+                "-out", path("own.pem"))
+        for certificate, key, option, reason in (
+                ("none", "own.key", "certificate", "No such file or directory"),
+                ("own.key", "own.key", "certificate", "expected a PEM certificate"),
+                ("own.pem", "none", "private_key", "No such file or directory"),
+                ("own.pem", "own.pem", "private_key", "expected a PEM private key"),
+                ("own.pem", "secret.key", "private_key", "without a passphrase"),
+                ("own.pem", "other.key", "private_key", "expected the key of the certificate")):
+            out = run("frontend", "--certificate", path(certificate), "--private-key", path(key),
+                      "--port", str(free_port(10000, 14000)))
+            bad = path(certificate if option == "certificate" else key)
+            check('%s: cannot use "%s": ' % (option, bad) in out and reason in out, out)
+
+
+def no_broker_is_named_and_nothing_waited_for():
+    for daemon in ("frontend", "presence"):
+        port = free_port(16000, 20000)
+        process = subprocess.Popen(
+            [os.path.join(BUILD, "ocean-" + daemon), "--broker-port", str(port)],
+            stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "OCEAN_TLS": "off", "OCEAN_PORT": str(free_port(10000, 14000)),
+                 "OCEAN_TSL": "off"})
+        line, ignored = "", []
+        while "cannot be opened" not in line:
+            line = process.stderr.readline()
+            check(line, daemon + " has stopped")
+            if "is ignored" in line:
+                ignored.append(line)
+        # An option of another daemon is nothing to complain about.
+        check(len(ignored) == 1 and "OCEAN_TSL is ignored" in ignored[0], str(ignored))
+        check("broker 127.0.0.1:%d: " % port in line and "Connection refused" in line, line)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)  # a frontend with work under way waits for 10 s
+        check(process.returncode == 0, "stopped in order")
 
 
 def launcher(*arguments):
@@ -58,7 +111,12 @@ def launcher(*arguments):
 def launcher_errors():
     for arguments, word in ((["nonsense"], "unknown command"),
                             (["up", "--nosuch"], "unknown option"),
-                            (["up", "--port", "x"], "--port"),
+                            (["up", "--port", "x"], "--port: expected"),
+                            (["up", "delivery=x"], "delivery: expected"),
+                            (["up", "nosuch"], 'unexpected "nosuch"'),
+                            (["up", "--early"], "up takes no --early"),
+                            (["scale", "nosuch=2"], "there is no such daemon"),
+                            (["scale", "--port", "2"], "scale takes no --port"),
                             (["up", "--tls", "maybe"], "--tls")):
         with tempfile.TemporaryDirectory() as folder:
             status, out = launcher(*arguments, "--run-dir", folder)
@@ -74,8 +132,24 @@ def launcher_errors():
         check(status != 0 and "nothing is up" in out, out)
 
 
+def refused_login_is_named(cluster):
+    process = cluster.start("presence.2", OCEAN_BROKER_PASSWORD="wrong")
+    said = wait_until(lambda: cluster.grep_logs("refuses"), "the refusal is logged")[0]
+    for word in ("presence.2", "127.0.0.1:%d" % cluster.broker_port, "trying again",
+                 'the login of user "ocean-presence" to vhost "ocean"', "403 ACCESS_REFUSED"):
+        check(word in said, said)
+    process.send_signal(signal.SIGTERM)
+    check(process.wait(5) == 0, "stopped in order")
+    done = subprocess.run([os.path.join(BUILD, "oceanctl"), "--run-dir", cluster.run_dir, "status"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=20,
+                          env={**os.environ, "OCEAN_BROKER_VHOST": "none"})
+    check(done.returncode != 0 and done.stdout.count("refuses") == 1 and
+          'user "ocean-tool" to vhost "none": 530' in done.stdout, done.stdout)
+
+
 def second_up_changes_nothing():
     with Cluster() as cluster:
+        refused_login_is_named(cluster)
         alice = cluster.client("alice")
         done = cluster.launcher("up", "--frontends", "3")
         check("already up" in done.stdout, done.stdout)
@@ -88,6 +162,8 @@ def second_up_changes_nothing():
 
 def test():
     daemon_errors()
+    certificate_errors()
+    no_broker_is_named_and_nothing_waited_for()
     launcher_errors()
     second_up_changes_nothing()
 

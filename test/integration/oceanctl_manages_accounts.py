@@ -11,6 +11,8 @@ from ocean import BUILD, SASL, Cluster, check, main  # noqa: E402
 def test():
     with Cluster(frontends=2, users=()) as cluster:
         ctl = cluster.ctl
+        nobody = ctl("user", "list")
+        check(nobody.stdout == "" and nobody.stderr == "no accounts\n", nobody.stderr)
         ctl("user", "add", "alice@localhost", "--password-file", "-", stdin="one\n")
         again = ctl("user", "add", "alice@localhost", "--password-file", "-",
                     stdin="two\n", ok=False)
@@ -34,10 +36,17 @@ def test():
         listed = ctl("user", "list").stdout.split()
         check(sorted(listed) == sorted([n + "@localhost" for n in names] + ["alice@localhost"]),
               "everybody is listed once")
-        bad = ctl("user", "import", "-", stdin="user1@localhost\tx\nno tab\n@\tx\n", ok=False)
+        bad = ctl("user", "import", "-", ok=False,
+                  stdin="user1@localhost\tx\nno tab\n@\tx\nuser1@example.org\tx\n")
         check(bad.returncode == 1 and "line 1: exists" in bad.stderr and
-              "line 2: expected" in bad.stderr and "line 3: not" in bad.stderr, bad.stderr)
+              "line 2: expected" in bad.stderr and "line 3: not an account's" in bad.stderr and
+              "line 4: not of localhost" in bad.stderr, bad.stderr)
+        away = ctl("user", "add", "user1@example.org", "--password-file", "-", stdin="x\n", ok=False)
+        check(away.returncode == 64 and "user1@example.org: not of localhost" in away.stderr,
+              away.stderr)
 
+        empty = ctl("sessions")
+        check(empty.stdout == "" and empty.stderr == "no sessions\n", empty.stderr)
         user = cluster.client("user7", frontend=2, resource="r")
         sessions = ctl("sessions").stdout
         check(re.search(r"user7@localhost/r available frontend\.2-\w+ 127\.0\.0\.1:\d+", sessions),
@@ -63,7 +72,12 @@ def test():
         check(user.wait_closed() == "not-authorized", "the session is ended")
         check("user7@localhost" not in ctl("user", "list").stdout, "gone")
 
-        for arguments, word in ((["nonsense"], "unknown command"), (["user", "add"], "JID"),
+        for arguments, word in ((["nonsense"], 'unknown command "nonsense"\noceanctl --help'),
+                                (["user", "lst"], 'unknown command "user lst"\nExpected one of\n'),
+                                (["user", "list", "x"],
+                                 'takes no arguments, got "x"\nUsage: oceanctl user list\n'),
+                                (["--nonsense", "x"], "unknown option --nonsense"),
+                                (["user", "add"], "JID"),
                                 (["tap", "nonsense"], "expected a queue"),
                                 (["--run-dir", "/nonexistent", "status"], "cannot read")):
             done = ctl(*arguments, ok=False)

@@ -198,7 +198,7 @@ class Cluster:
 
     def start_missing(self, **counts):
         """Starts again what was killed: DAEMON=N."""
-        return self.launcher("scale", *["%s=%d" % c for c in counts.items()])
+        return self.launcher("scale", "--early", *["%s=%d" % c for c in counts.items()])
 
     def start(self, name, **environment):
         """Starts one instance ("delivery.2") as the launcher does, with more in

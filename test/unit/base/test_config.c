@@ -208,10 +208,33 @@ static void test_reload(void)
     CU_ASSERT_EQUAL(settings.number, 6);
 }
 
+static char strays[256];
+
+static void on_stray(const char *variable)
+{
+    snprintf(strays + strlen(strays), sizeof(strays) - strlen(strays), "%s ",
+             variable);
+}
+
+static void test_strays(void)
+{
+    static const char *const others[] = {"port", NULL};
+    static const char *const variables[] = {"OCEAN_NUMBER", "OCEAN_PORT",
+                                            "OCEAN_PORTS",  "OCEAN_POR",
+                                            "OCEAN_port",   "OCEANIC"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        CU_ASSERT_EQUAL(setenv(variables[i], "1", 1), 0);
+    config_find_strays(tables, 1, others, on_stray);
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        CU_ASSERT_EQUAL(unsetenv(variables[i]), 0);
+    CU_ASSERT_STRING_EQUAL(strays, "OCEAN_PORTS OCEAN_POR OCEAN_port ");
+}
+
 static const struct unit_case cases[] = {
     {"values", test_values},   {"bad files", test_bad_files},
     {"sources", test_sources}, {"bad arguments", test_bad_arguments},
-    {"reload", test_reload},
+    {"reload", test_reload},   {"strays", test_strays},
 };
 
 int main(void)

@@ -2,6 +2,7 @@
 #include "../../../frontend/drain.h"
 
 #include "../../../frontend/acks.h"
+#include "base/clock.h"
 #include "fixture.h"
 
 #include <signal.h>
@@ -259,6 +260,37 @@ static void test_not_logged_in(void)
     fixture_close();
 }
 
+static bool has_stopped(uint64_t limit_ms)
+{
+    uint64_t deadline_ms = clock_now_ms() + limit_ms;
+
+    while (clock_now_ms() < deadline_ms) {
+        event_base_loop(fixture_loop(), EVLOOP_ONCE);
+        if (event_base_got_exit(fixture_loop()))
+            return true;
+    }
+    return false;
+}
+
+/* No broker: what is unconfirmed is waited for, nothing else. */
+static void test_broker_away(void)
+{
+    struct client client;
+
+    open_frontend(false);
+    client_login(&client, "desk");
+    ignore_published();
+    fake_bus_disconnect(bus, "lost");
+    raise(SIGTERM);
+    pump();
+    CU_ASSERT_TRUE(daemon_is_draining(frontend->daemon));
+    client_close(&client);
+    CU_ASSERT_FALSE(has_stopped(100)); /* session.close is not confirmed */
+    fake_bus_confirm(bus);
+    CU_ASSERT_TRUE(has_stopped(5000));
+    fixture_close();
+}
+
 static const struct unit_case cases[] = {
     {"offered", test_offered},
     {"detached", test_detached},
@@ -268,6 +300,7 @@ static const struct unit_case cases[] = {
     {"nobody to hand it to", test_nobody},
     {"a snapshot under way", test_snapshot},
     {"not logged in", test_not_logged_in},
+    {"the broker is away", test_broker_away},
 };
 
 int main(void)

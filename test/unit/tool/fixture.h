@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 
@@ -22,9 +23,14 @@ static bool fixture_is_finished;
 
 /* What tool/ takes from oceanctl.c. */
 
-void tool_usage(const struct tool_command *command, const char *problem)
+void tool_usage(const struct tool_command *command, const char *format, ...)
 {
-    fprintf(stderr, "%s: %s\n", command->name, problem);
+    va_list arguments;
+
+    fprintf(stderr, "%s: ", command->name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
     exit(EX_USAGE);
 }
 
@@ -58,7 +64,8 @@ unsigned tool_partitions(const struct tool *tool)
 }
 
 /* An account is in the domain "x". */
-char *tool_account_parse(const struct tool *tool, struct slice text)
+char *tool_account_parse(const struct tool *tool, struct slice text,
+                         struct buffer *why_out)
 {
     struct jid jid;
     const char *error;
@@ -66,14 +73,17 @@ char *tool_account_parse(const struct tool *tool, struct slice text)
     (void)tool;
     if (!jid_parse(text, &jid, &error) || !jid.local_size ||
         jid.size != jid.bare_size ||
-        !slice_is(jid_text_domain(jid_bare(&jid)), "x"))
+        !slice_is(jid_text_domain(jid_bare(&jid)), "x")) {
+        buffer_append_text(why_out, "not an account's JID here");
         return NULL;
+    }
     return memory_copy_text(jid_bare(&jid));
 }
 
 char *tool_account(const struct tool *tool, const char *text)
 {
-    char *account = tool_account_parse(tool, slice_of(text));
+    struct buffer why = BUFFER_EMPTY;
+    char *account = tool_account_parse(tool, slice_of(text), &why);
 
     if (!account)
         exit(EX_USAGE);
