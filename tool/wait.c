@@ -42,32 +42,37 @@ static const struct member *owner_of(const struct members *members,
     return NULL;
 }
 
-/* Whether it is with the one that it should be with. */
-static bool is_settled(const struct members *members, enum service_id service,
-                       unsigned partition)
-{
-    const struct member *first;
-
-    return members_rank(members, service, partition, &first, 1) == 1 &&
-           owns(first, partition);
-}
-
+/* `expected`: who should own it, or NULL when anybody may. */
 static bool partition_is_missing(const struct tool *tool,
                                  enum service_id service, unsigned partition,
+                                 const struct member *expected,
                                  struct buffer *what_out)
 {
-    const struct wait *wait = tool->state;
     const struct members *members = daemon_members(tool->daemon);
     char queue[NAME_MAX_BYTES];
 
     if (!owner_of(members, service, partition))
         buffer_appendf(what_out, "%s has no owner",
                        partition_queue(service, partition, queue));
-    else if (wait->instances[service] &&
-             !is_settled(members, service, partition))
+    else if (expected && !owns(expected, partition))
         buffer_appendf(what_out, "%s has not moved to its new owner yet",
                        partition_queue(service, partition, queue));
     return what_out->size > 0;
+}
+
+static bool partitions_are_missing(const struct tool *tool,
+                                   enum service_id service, bool is_shared,
+                                   struct buffer *what_out)
+{
+    struct member_share shares[PARTITIONS_MAX];
+    bool is_missing = false;
+
+    members_share(daemon_members(tool->daemon), service, tool_partitions(tool),
+                  shares);
+    for (unsigned p = 0; !is_missing && p < tool_partitions(tool); p++)
+        is_missing = partition_is_missing(
+            tool, service, p, is_shared ? shares[p].owner : NULL, what_out);
+    return is_missing;
 }
 
 static bool service_is_missing(const struct tool *tool, enum service_id service,
@@ -77,15 +82,12 @@ static bool service_is_missing(const struct tool *tool, enum service_id service,
     const char *name = service_name(service);
     uint64_t wanted = wait->instances[service];
     uint64_t count = count_up(daemon_members(tool->daemon), name);
-    bool is_missing = wanted && count != wanted;
 
-    if (is_missing)
-        buffer_appendf(what_out,
-                       "instances of %s that are up: %lu instead of %lu", name,
-                       (unsigned long)count, (unsigned long)wanted);
-    for (unsigned p = 0; !is_missing && p < tool_partitions(tool); p++)
-        is_missing = partition_is_missing(tool, service, p, what_out);
-    return is_missing;
+    if (!wanted || count == wanted)
+        return partitions_are_missing(tool, service, wanted > 0, what_out);
+    buffer_appendf(what_out, "instances of %s that are up: %lu instead of %lu",
+                   name, (unsigned long)count, (unsigned long)wanted);
+    return true;
 }
 
 /* The first thing that is not yet as it should be. */
