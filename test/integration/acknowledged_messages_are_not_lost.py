@@ -1,7 +1,9 @@
 """XEP-0198: a sender hears that its messages are handled when the broker has
 them; what a recipient has not acknowledged comes at its next login, in order,
 whether its connection broke or its frontend was killed."""
+import glob
 import os
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
@@ -38,6 +40,18 @@ def expect(client, first, end):
     check(client.bodies() == [], "and no more: %s" % client.bodies())
 
 
+def in_custody(cluster):
+    """Messages that the archive keeps for a session; the broker's own figures
+    are some seconds old."""
+    count = 0
+    for file in glob.glob(os.path.join(cluster.run_dir, "store", "archive.*.db")):
+        store = sqlite3.connect(file, timeout=5)
+        count += store.execute(
+            "SELECT count(*) FROM message WHERE custody NOT IN (0, 1)").fetchone()[0]
+        store.close()
+    return count
+
+
 def test():
     with Cluster(frontends=2, delivery=2) as cluster:
         alice = cluster.client("alice", frontend=1)
@@ -61,6 +75,7 @@ def test():
         send(alice, bob, 50, 50, 100)
         expect(bob, 50, 100)
         acknowledge(bob, bob.stanzas - 40)
+        wait_until(lambda: in_custody(cluster) == 40, "the archive has custody of them")
         wait_until(lambda: all(not q["messages"] for n, q in cluster.queues().items()
                                if n.startswith("frontend.")), "the inboxes let go", 20, 0.2)
         cluster.kill("frontend.2")
