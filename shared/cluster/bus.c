@@ -218,7 +218,6 @@ struct bus *bus_create(struct event_base *loop, const struct bus_config *config,
     bus->turn_event = event_new(loop, -1, 0, on_turn_end, bus);
     BUG_ON(!bus->mailbox_event || !bus->turn_event);
     BUG_ON(event_add(bus->mailbox_event, NULL) < 0);
-    bus_subscriptions_init(bus);
     bus->publisher = bus_publisher_create(bus);
     bus->consumer = bus_consumer_create(bus);
     return bus;
@@ -297,7 +296,6 @@ void bus_destroy(struct bus **bus_at)
         return;
     event_free(bus->mailbox_event);
     event_free(bus->turn_event);
-    bus_subscriptions_stop(bus);
     if (!stop_threads(bus)) {
         /* Name resolution cannot be interrupted; the thread still uses all
          * this, and the process is about to end. */

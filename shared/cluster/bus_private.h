@@ -288,8 +288,6 @@ struct bus {
     struct bus_receipt *ready_last;
     struct bus_subscription *subscriptions;
     struct bus_subscription *acking;
-    struct event *ack_timer;
-    bool are_acks_due;
 };
 
 /* Work was put aside for the end of this turn of the loop. */
@@ -303,8 +301,6 @@ void bus_receipt_settled(struct bus_receipt *receipt); /* NULL is allowed */
 void bus_receipts_turn(struct bus *bus);
 void bus_receipts_free(struct bus *bus);
 
-void bus_subscriptions_init(struct bus *bus);
-void bus_subscriptions_stop(struct bus *bus); /* sends what is left */
 void bus_subscriptions_turn(struct bus *bus);
 bool bus_subscriptions_are_settled(const struct bus *bus);
 void bus_subscriptions_unsettle(struct bus *bus);

@@ -3,12 +3,6 @@
 #include "cluster/bus_link.h"
 #include "cluster/bus_private.h"
 
-#include <event2/event.h>
-
-/* The broker hears of acknowledgements that much later, and of all together:
- * each by itself wakes a thread here and three processes there. */
-enum { ACK_DELAY_MS = 10, ACK_WINDOW_PART = 4 };
-
 static struct bus_command *command_new(enum bus_command_kind kind)
 {
     struct bus_command *command = memory_new(sizeof(*command));
@@ -115,70 +109,28 @@ static void send_acks(struct bus_subscription *subscription)
     command_post(subscription->bus, command);
 }
 
-/* At once when much of the window is acknowledged: more may be waiting. */
-static void plan_acks(struct bus_subscription *subscription)
-{
-    static const struct timeval delay = {0, ACK_DELAY_MS * 1000};
-    struct bus *bus = subscription->bus;
-
-    if (subscription->acks.acked_count >=
-        subscription->subscribe.prefetch / ACK_WINDOW_PART) {
-        bus->are_acks_due = true;
-        bus_turn_due(bus);
-    } else if (!event_pending(bus->ack_timer, EV_TIMEOUT, NULL)) {
-        event_add(bus->ack_timer, &delay);
-    }
-}
-
 static void mark_dirty(struct bus_subscription *subscription)
 {
     struct bus *bus = subscription->bus;
 
-    if (!subscription->is_dirty) {
-        subscription->is_dirty = true;
-        subscription->dirty_next = bus->acking;
-        bus->acking = subscription;
-    }
-    plan_acks(subscription);
+    if (subscription->is_dirty)
+        return;
+    subscription->is_dirty = true;
+    subscription->dirty_next = bus->acking;
+    bus->acking = subscription;
+    bus_turn_due(bus);
 }
 
-static void send_all_acks(struct bus *bus)
+void bus_subscriptions_turn(struct bus *bus)
 {
     struct bus_subscription *subscription = bus->acking;
 
-    bus->are_acks_due = false;
-    event_del(bus->ack_timer);
     bus->acking = NULL;
     while (subscription) {
         subscription->is_dirty = false;
         send_acks(subscription);
         subscription = subscription->dirty_next;
     }
-}
-
-void bus_subscriptions_turn(struct bus *bus)
-{
-    if (bus->are_acks_due)
-        send_all_acks(bus);
-}
-
-static void on_ack_timer(evutil_socket_t fd, short what, void *argument)
-{
-    (void)fd;
-    (void)what;
-    send_all_acks(argument);
-}
-
-void bus_subscriptions_init(struct bus *bus)
-{
-    bus->ack_timer = event_new(bus->loop, -1, 0, on_ack_timer, bus);
-    BUG_ON(!bus->ack_timer);
-}
-
-void bus_subscriptions_stop(struct bus *bus)
-{
-    send_all_acks(bus);
-    event_free(bus->ack_timer);
 }
 
 static void unlink_held(struct bus_held **list, struct bus_held *held)
@@ -359,7 +311,6 @@ void bus_delete_queue(struct bus *bus, const char *queue)
 {
     struct bus_command *command = command_new(BUS_COMMAND_DELETE);
 
-    send_all_acks(bus); /* before it, as they were made */
     command->queue = copy(queue);
     command_post(bus, command);
 }
