@@ -178,7 +178,7 @@ $(BIN)/oceanctl: $(call objects,tool) $(ARCHIVE)
 # Tests mostly wait, so JOBS of them share the machine; those that need it for
 # themselves, because they make much load or speak of its speed, run alone.
 
-JOBS ?= 3
+JOBS ?= 2
 SIDE_BY_SIDE := test/support/run-all -j $(JOBS)
 ALONE := $(addprefix test/integration/,delivery_is_away_for_a_minute.py \
 	silent_clients_slow_nobody.py slow_store_slows_only_its_own_flow.py)
