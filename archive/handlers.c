@@ -53,7 +53,7 @@ static void bounce(const struct event *event, struct output *output)
     buffer_deinit(&payload);
 }
 
-/* What is given back was sent before the fence. */
+/* It had been on its way to a session. */
 static bool is_returned(const struct event *event)
 {
     return slice_is(event->condition, "returned");
@@ -64,8 +64,6 @@ static void keep(struct archive *archive, const struct event *event,
 {
     uint64_t limit = archive->config->max_offline;
 
-    if (!event->is_behind && !is_returned(event))
-        store_unfence(archive->store, event->to);
     if (limit && !event->session &&
         store_count(archive->store, event->to) >= limit)
         bounce(event, output);
@@ -141,7 +139,6 @@ static void replay_row(void *argument, uint64_t row, struct slice raw)
     deliver.session = page->replay->session;
     deliver.mark = 0;
     deliver.condition = SLICE_NONE;
-    deliver.is_behind = false;
     output_to_inbox(page->output, page->replay->node, &deliver);
 }
 
@@ -159,7 +156,6 @@ static enum handled on_archive_replay(void *state, const struct event *event,
     fence(archive, output);
     store_delete_until(archive->store, event->to, event->session, event->count,
                        event->newest ? event->newest : INT64_MAX);
-    store_unfence(archive->store, event->to); /* delivery asks: it is over */
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
     answer.has_more = store_each(archive->store, event->to, event->session,
                                  archive->config->page, replay_row, &page);

@@ -53,9 +53,6 @@ void store_put(struct store *store, const struct event *event);
 /* It had been on its way to a session of his and has come back: before all that
  * nobody was given yet, after what is in custody or has come back until now. */
 void store_put_back(struct store *store, const struct event *event);
-/* What was stored for that user with event->is_behind comes next: after all
- * that has been stored until now. */
-void store_unfence(struct store *store, struct slice user);
 /* A page that store_each gave, up to `place`, when store_newest was `newest`:
  * not what has been put before its end since.  Nor those in custody for that
  * session. */

@@ -47,9 +47,6 @@ enum statement {
     HAS_MESSAGES,
     PUT,
     PUT_BEFORE,
-    HAS_BEHIND,
-    COPY_BEHIND,
-    REMOVE_BEHIND,
     DELETE_UNTIL,
     NEWEST,
     EACH,
@@ -87,6 +84,8 @@ static const char *const migrations[] = {
     "ALTER TABLE seen DROP COLUMN message;",
     /* Who loses a session gets thousands back; each looks for what waits. */
     "CREATE INDEX message_waits ON message (user, place) WHERE custody = 0;",
+    "DROP INDEX message_behind;"
+    "ALTER TABLE message DROP COLUMN behind;",
 };
 
 struct store {
@@ -283,8 +282,7 @@ static void put_message(struct store *store, sqlite3_stmt *put,
 
     event_encode(&encoded, event);
     sqlite_bind_bytes(put, 4, buffer_slice(&encoded));
-    sqlite_bind_u64(put, 5, event->is_behind);
-    sqlite_bind_u64(put, 6, custody);
+    sqlite_bind_u64(put, 5, custody);
     sqlite_run(&store->sqlite, put);
     buffer_deinit(&encoded);
     note(store, event, event->path);
@@ -292,15 +290,14 @@ static void put_message(struct store *store, sqlite3_stmt *put,
 
 void store_put(struct store *store, const struct event *event)
 {
-    put_message(
-        store,
-        with_id(store, PUT,
-                "INSERT INTO message"
-                " (user, origin, sequence, event, behind, custody, place)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, " NEXT_ROW " * " PLACE_GAP
-                ")",
-                event),
-        event, CUSTODY_NONE);
+    put_message(store,
+                with_id(store, PUT,
+                        "INSERT INTO message"
+                        " (user, origin, sequence, event, custody, place)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, " NEXT_ROW " * " PLACE_GAP
+                        ")",
+                        event),
+                event, CUSTODY_NONE);
 }
 
 static sqlite3_stmt *put_before_what_waits(struct store *store,
@@ -309,10 +306,10 @@ static sqlite3_stmt *put_before_what_waits(struct store *store,
     return with_id(
         store, PUT_BEFORE,
         "INSERT INTO message"
-        " (user, origin, sequence, event, behind, custody, place)"
+        " (user, origin, sequence, event, custody, place)"
         " WITH waits AS (SELECT min(place) AS place FROM message"
         " WHERE user = ?1 AND custody = 0)"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, CASE WHEN waits.place IS NULL"
+        " SELECT ?1, ?2, ?3, ?4, ?5, CASE WHEN waits.place IS NULL"
         " THEN " NEXT_ROW " * " PLACE_GAP " ELSE max(waits.place - " PLACE_GAP
         " + 1, (SELECT"
         " coalesce(max(place), 0) + 1 FROM message WHERE user = ?1 AND"
@@ -339,33 +336,6 @@ void store_take_custody(struct store *store, const struct event *event)
     if (sqlite3_changes(store->sqlite.handle) == 0)
         put_message(store, put_before_what_waits(store, event), event,
                     event->session);
-}
-
-static bool has_behind(struct store *store, struct slice user)
-{
-    return one_number(store, with_text(store, HAS_BEHIND,
-                                       "SELECT 1 FROM message WHERE user = ?1"
-                                       " AND behind LIMIT 1",
-                                       user)) != 0;
-}
-
-void store_unfence(struct store *store, struct slice user)
-{
-    if (!has_behind(store, user))
-        return;
-    sqlite_run(&store->sqlite,
-               with_text(store, COPY_BEHIND,
-                         "INSERT INTO message"
-                         " (user, event, origin, sequence, custody, place)"
-                         " SELECT user, event, origin, sequence, custody,"
-                         " (" NEXT_ROW " - 1 + row_number() OVER"
-                         " (ORDER BY place)) * " PLACE_GAP " FROM message"
-                         " WHERE user = ?1 AND behind ORDER BY place",
-                         user));
-    sqlite_run(&store->sqlite,
-               with_text(store, REMOVE_BEHIND,
-                         "DELETE FROM message WHERE user = ?1 AND behind",
-                         user));
 }
 
 void store_delete_until(struct store *store, struct slice user,

@@ -3,9 +3,8 @@
  * What is on its way there must come before what comes later, so the last
  * event into the old inbox is a *fence*, and until it comes back - from that
  * frontend, from its successor, or from who drains the inbox - messages for the
- * user are stored "behind" it in the archive, and what is given back before
- * them (docs/ARCHITECTURE.md, "Fences").  Fences are put again until they come
- * back.
+ * user wait in the archive, and what is given back comes before them
+ * (docs/ARCHITECTURE.md, "Fences").  Fences are put again until they come back.
  */
 #ifndef DELIVERY_FENCE_H
 #define DELIVERY_FENCE_H

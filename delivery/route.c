@@ -68,12 +68,6 @@ static void deliver(const struct event *stanza, const struct session *session,
     output_to_inbox(output, slice_of(session->node), &event);
 }
 
-/* What is given back was there before the fence. */
-static bool is_behind(const struct user *user, const struct event *stanza)
-{
-    return user && user->fences && !slice_is(stanza->condition, "returned");
-}
-
 /* Limits for absent users do not count for one who is being replayed to, or
  * has been here until just now. */
 static uint64_t session_present(const struct user *user)
@@ -100,7 +94,6 @@ static void store(struct delivery *delivery, struct user *user,
     event.to = jid_text_bare(stanza->to);
     event.session = session_present(user);
     event.node = SLICE_NONE;
-    event.is_behind = is_behind(user, stanza);
     if (!event.stamp)
         event.stamp = clock_unix_ms();
     event.mark = replay_stored(delivery, user);

@@ -132,7 +132,6 @@ struct event {
     bool is_interested;
     bool is_first;          /* an initial presence, RFC 6121 4.2.1; of a
                                session: it has sent one */
-    bool is_behind;         /* a fence: comes after what is given back */
     struct slice condition; /* error or reason, RFC name; absent: success */
     /* Lists of texts, see event_list_*. */
     struct slice contacts; /* jid, subscription, jid, subscription ... */

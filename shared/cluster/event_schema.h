@@ -40,8 +40,6 @@
     X(INTERESTED, "interested", BOOLEAN, is_interested, NULL,                  \
       "the session has asked for the roster")                                  \
     X(FIRST, "first", BOOLEAN, is_first, NULL, "initial presence")             \
-    X(BEHIND, "behind", BOOLEAN, is_behind, NULL,                              \
-      "comes after what is given back")                                        \
     X(CONDITION, "condition", TEXT, condition, NULL,                           \
       "error or reason; absent: success")                                      \
     X(CONTACTS, "contacts", LIST, contacts, NULL,                              \

@@ -20,10 +20,10 @@ static void test_drop(void)
 }
 
 /* Acknowledged is acknowledged, in whatever way it comes after that; and says
- * nothing about a fence, or about anybody else. */
+ * nothing about anybody else. */
 static void test_dropped_is_not_stored(void)
 {
-    static const enum way ways[] = {PLAIN, BEHIND, RETURNED, CUSTODY};
+    static const enum way ways[] = {PLAIN, RETURNED, CUSTODY};
 
     for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
         struct event event = message(ways[i], BOB, "m");
@@ -34,7 +34,7 @@ static void test_dropped_is_not_stored(void)
         fixture_begin();
         store_add_account(archive.store, SLICE(EVE));
         fixture_commit();
-        store_message(BEHIND, "b1");
+        store_message(PLAIN, "p1");
         fixture_send(&drop); /* overtook what it is about */
         fixture_send(&event);
         event.path += 9;
@@ -43,7 +43,7 @@ static void test_dropped_is_not_stored(void)
         fixture_send(&event);
         CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 1);
         store_message(RETURNED, "r1");
-        check_order_for(8, "r1 b1 ");
+        check_order_for(8, "r1 p1 ");
         of_eve.to = SLICE(EVE);
         fixture_send(&of_eve);
         CU_ASSERT_EQUAL(store_count(archive.store, SLICE(EVE)), 1);
@@ -159,25 +159,6 @@ static void test_custody_of_a_known_one(void)
     fixture_close();
 }
 
-/* Behind a fence it keeps its place, and stays in custody when that ends. */
-static void test_custody_behind(void)
-{
-    struct event behind = message(BEHIND, BOB, "b1");
-    struct event custody = behind;
-
-    custody.is_behind = false;
-    custody.condition = SLICE("custody");
-    custody.session = 7;
-    fixture_open();
-    fixture_send(&behind);
-    fixture_send(&custody);
-    store_message(RETURNED, "r1");
-    check_order("r1 ");
-    store_message(RETURNED, "r2");
-    check_order_for(8, "b1 r2 ");
-    fixture_close();
-}
-
 /* A page that has been given and deleted, and is taken into custody then, is
  * older than what waits. */
 static void test_custody_comes_first(void)
@@ -252,7 +233,6 @@ int main(void)
         {"custody changes", test_custody_changes},
         {"custody and pages", test_custody_and_pages},
         {"custody of a known one", test_custody_of_a_known_one},
-        {"custody behind", test_custody_behind},
         {"custody over the limit", test_custody_over_limit},
         {"custody of a page under way", test_custody_of_a_page_under_way},
     };

@@ -291,33 +291,6 @@ static void test_custody(void)
     close_store();
 }
 
-/* What was behind comes after all that is there; rows are new. */
-static void test_unfence(void)
-{
-    struct event behind = fixture_message(BOB, "b");
-    struct event of_eve = fixture_message(EVE, "e");
-    uint64_t row;
-
-    open_store();
-    behind.is_behind = of_eve.is_behind = true;
-    store_unfence(store, SLICE(BOB)); /* nothing to do */
-    store_put(store, &behind);
-    store_put(store, &of_eve);
-    put(BOB, "1");
-    row = check_page(BOB, 9, false, "b,1,");
-    store_unfence(store, SLICE(BOB));
-    CU_ASSERT_TRUE(check_page(BOB, 9, false, "1,b,") > row);
-    store_unfence(store, SLICE(BOB));
-    store_delete_until(store, SLICE(BOB), 1, row, INT64_MAX);
-    check_page(BOB, 9, false, "b,");
-    CU_ASSERT_TRUE(store_knows(store, &behind));
-    put(EVE, "2");
-    check_page(EVE, 9, false, "e,2,");
-    store_unfence(store, SLICE(EVE));
-    check_page(EVE, 9, false, "2,e,");
-    close_store();
-}
-
 static void test_big_identities(void)
 {
     struct event event = fixture_message(BOB, "1");
@@ -453,7 +426,7 @@ static void test_refused(void)
     execute("PRAGMA user_version = 1000");
     CU_ASSERT_PTR_NULL(store_open(fixture_url, 3, false, &error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "newer"));
-    execute("PRAGMA user_version = 3");
+    execute("PRAGMA user_version = 4");
     fixture_reopen();
     fixture_close();
 }
@@ -470,7 +443,6 @@ int main(void)
         {"drop", test_drop},
         {"dropped", test_dropped},
         {"custody", test_custody},
-        {"unfence", test_unfence},
         {"big identities", test_big_identities},
         {"old events are purged", test_old_events_are_purged},
         {"a deleted account", test_deleted_account},

@@ -11,14 +11,13 @@
 #define REPLAYED "delivery archive.replayed #7 " BOB
 
 /* How a message comes to the archive. */
-enum way { PLAIN, BEHIND, RETURNED, CUSTODY };
+enum way { PLAIN, RETURNED, CUSTODY };
 
 static inline struct event message(enum way way, const char *to,
                                    const char *payload)
 {
     struct event event = fixture_message(to, payload);
 
-    event.is_behind = way == BEHIND;
     if (way == RETURNED)
         event.condition = SLICE("returned");
     if (way != CUSTODY)
@@ -87,7 +86,6 @@ static inline void check_order_for(uint64_t session, const char *expected)
         row = replay_to(session, BOB, row);
         for (size_t i = 0; i + 1 < output.count; i++) {
             CU_ASSERT_TRUE_FATAL(outputs_event(&output, i, &body, &event));
-            CU_ASSERT_FALSE(event.is_behind);
             CU_ASSERT_FALSE(slice_is_set(event.condition));
             buffer_append(&order, event.payload);
             buffer_append_byte(&order, ' ');

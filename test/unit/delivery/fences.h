@@ -28,13 +28,12 @@
     "inbox:" node " stanza.deliver #" id " message/chat " to " <" AMY          \
     "/pc {<body>hi</body>}"
 
-/* What was put out last: the fence, the message stored, the refusal. */
+/* What was put out last: the fence, the refusal. */
 static struct {
     uint64_t fence, refused;
     uint64_t refused_move;    /* number of the move that failed */
     uint64_t refused_handled; /* h of a session that has ended */
-    bool is_behind;
-    char target[16]; /* of a move */
+    char target[16];          /* of a move */
 } last;
 
 static inline void note_outputs(void)
@@ -50,8 +49,6 @@ static inline void note_outputs(void)
         if (event.type == EVENT_SESSION_MOVE)
             snprintf(last.target, sizeof(last.target), "%.*s",
                      SLICE_FORMAT(event.node));
-        if (event.type == EVENT_ARCHIVE_STORE)
-            last.is_behind = event.is_behind;
         if (event.type == EVENT_SESSION_RESUMED) {
             last.refused = event.request;
             last.refused_move = event.mark;

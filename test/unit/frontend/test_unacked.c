@@ -264,7 +264,6 @@ static void test_custody_event(void)
     CU_ASSERT_EQUAL(store->session, session->id); /* for whom it is kept */
     CU_ASSERT_EQUAL(store->mark, 0);
     CU_ASSERT_NOT_EQUAL(store->stamp, 0);
-    CU_ASSERT_FALSE(store->is_behind);
     ASSERT_SLICE(store->to, "alice@localhost");
     unacked_acknowledged(&queue, session);
     store = next_published(&exchange);

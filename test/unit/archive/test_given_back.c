@@ -1,0 +1,102 @@
+/* What is given back had been on its way to a session, and comes before what
+ * waits. */
+#include "waiting.h"
+
+/* A user who is served through the archive: what has been given to his session
+ * is older than what waits here, and comes back before it. */
+static void test_given_back_comes_first(void)
+{
+    fixture_open();
+    store_message(CUSTODY, "c1");
+    store_message(PLAIN, "p1");
+    store_message(RETURNED, "r1");
+    store_message(PLAIN, "p2");
+    store_message(RETURNED, "r2");
+    store_message(CUSTODY, "c2");
+    check_order_for(8, "c1 r1 r2 c2 p1 p2 ");
+    fixture_close();
+}
+
+static void test_other_users(void)
+{
+    struct event event = message(PLAIN, EVE, "e1");
+
+    fixture_open();
+    fixture_begin();
+    store_add_account(archive.store, SLICE(EVE));
+    fixture_commit();
+    store_message(PLAIN, "p1");
+    fixture_send(&event);
+    event = message(RETURNED, EVE, "e2");
+    fixture_send(&event);
+    event = message(PLAIN, EVE, "e3");
+    fixture_send(&event);
+    store_message(RETURNED, "r1");
+    check_order("r1 p1 ");
+    replay(EVE, 0);
+    EXPECT(&output,
+           "inbox:f1 stanza.deliver #7 message/chat " EVE " <" AMY " {e2}",
+           "inbox:f1 stanza.deliver #7 message/chat " EVE " <" AMY " {e1}",
+           "inbox:f1 stanza.deliver #7 message/chat " EVE " <" AMY " {e3}",
+           "delivery archive.replayed #7 " EVE);
+    fixture_close();
+}
+
+/* Nothing of it is forgotten by the next owner. */
+static void test_reopened(void)
+{
+    fixture_open();
+    store_message(PLAIN, "p1");
+    fixture_reopen();
+    store_message(RETURNED, "r1");
+    check_order("r1 p1 ");
+    fixture_close();
+}
+
+/* Late, in the middle of a replay. */
+static void test_after_a_page(void)
+{
+    fixture_open();
+    store_message(PLAIN, "p1");
+    store_message(RETURNED, "r1");
+    replay(BOB, 0);
+    EXPECT(&output, REPLAY("r1"), REPLAY("p1"), REPLAYED);
+    store_message(RETURNED, "r2");
+    check_order("r1 r2 p1 ");
+    fixture_close();
+}
+
+/* It comes back before the end of a page that is under way, and was not in it:
+ * when the page has arrived, it is still here. */
+static void test_given_back_during_a_page(void)
+{
+    struct end end = {0};
+
+    fixture_open();
+    store_message(PLAIN, "p1");
+    store_message(PLAIN, "p2");
+    end = replay_page(7, BOB, end);
+    store_message(RETURNED, "r1");
+    store_message(PLAIN, "p3");
+    output_clear(&output);
+    end = replay_page(7, BOB, end);
+    EXPECT(&output, REPLAY("r1"), REPLAY("p3"), REPLAYED);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 2);
+    replay_page(7, BOB, end);
+    EXPECT(&output, REPLAYED);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 0);
+    fixture_close();
+}
+
+int main(void)
+{
+    static const struct unit_case cases[] = {
+        {"given back comes first", test_given_back_comes_first},
+        {"other users", test_other_users},
+        {"reopened", test_reopened},
+        {"given back after a page", test_after_a_page},
+        {"given back during a page", test_given_back_during_a_page},
+    };
+
+    return unit_run("archive given back", cases, ARRAY_SIZE(cases));
+}
