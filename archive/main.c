@@ -78,14 +78,12 @@ static bool archive_commit(void *state)
 
 int main(int argc, char **argv)
 {
-    static const char *const serves[] = {"feature:msgoffline", NULL};
     const struct service_spec spec = {
         .service = SERVICE_ARCHIVE,
         .options = {options, ARRAY_SIZE(options)},
         .config_size = sizeof(struct archive_config),
         .handlers = archive_handlers,
         .handler_count = archive_handler_count,
-        .serves = serves,
         .open = archive_open,
         .close = archive_close,
         .begin = archive_begin,

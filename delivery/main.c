@@ -3,7 +3,6 @@
 #include "orphans.h"
 #include "pending.h"
 #include "snapshot.h"
-#include "xmpp/namespaces.h"
 
 static const struct option options[] = {
     {.name = "max_resources",
@@ -21,10 +20,6 @@ static const struct option options[] = {
      .max = 600000,
      .help = "time after which the archive is asked again for stored messages"},
 };
-
-static const char *const serves[] = {"feature:" NS_DISCO_INFO,
-                                     "feature:" NS_DISCO_ITEMS,
-                                     "feature:" NS_PING, NULL};
 
 static void *open_partition(const void *config, const char *domain,
                             unsigned partition, const char **error_out)
@@ -59,7 +54,6 @@ int main(int argc, char **argv)
         .config_size = sizeof(struct delivery_config),
         .handlers = delivery_handlers,
         .handler_count = delivery_handler_count,
-        .serves = serves,
         .adopts_inboxes = true,
         .open = open_partition,
         .close = close_partition,

@@ -6,7 +6,7 @@
 #include "xmpp/namespaces.h"
 #include "xmpp/xml.h"
 
-/* XEP-0030; what the services of this cluster offer together. */
+/* XEP-0030; what the four services, which are fixed, offer together. */
 static const char *const features[] = {
     NS_DISCO_INFO, NS_DISCO_ITEMS, NS_PING, NS_ROSTER, "msgoffline",
 };

@@ -136,7 +136,7 @@ struct event {
     /* Lists of texts, see event_list_*. */
     struct slice contacts; /* jid, subscription, jid, subscription ... */
     struct slice names;
-    struct slice serves; /* "iq:<namespace>", "feature:<namespace>" */
+    struct slice serves; /* "iq:<namespace>" */
     struct slice keys;   /* mechanism, iterations, salt, stored key, server key
                             (base64), and the next mechanism ... */
     struct slice contact;

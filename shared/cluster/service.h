@@ -35,8 +35,8 @@ struct service_spec {
     size_t config_size;          /* of the struct they fill */
     const struct service_handler *handlers;
     size_t handler_count;
-    const char *const *serves; /* NULL-terminated: "iq:jabber:iq:roster",
-                                  "feature:..."; may be NULL */
+    const char *const *serves; /* NULL-terminated: "iq:jabber:iq:roster";
+                                  may be NULL */
 
     bool adopts_inboxes; /* of frontends that are gone: adopt.h */
 

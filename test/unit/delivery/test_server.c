@@ -62,6 +62,8 @@ static void test_queries(void)
          "<identity category='server' type='im'"},
         {"example.org", "query", NS_DISCO_INFO, DISCO_INFO, "result",
          "<feature var='" NS_PING "'/>"},
+        {"example.org", "query", NS_DISCO_INFO, DISCO_INFO, "result",
+         "<feature var='msgoffline'/>"},
         {"example.org", "query", NS_DISCO_INFO,
          "<query xmlns='" NS_DISCO_INFO "' node='x'/>", "error",
          "<item-not-found"},
