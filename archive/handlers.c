@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "cluster/reply.h"
 
 /* Every handler begins here, and once per transaction it is meant: only the
  * owner of the latest epoch writes. */
@@ -33,24 +34,21 @@ static enum handled on_account_changed(void *state, const struct event *event,
 
 /* Storing. */
 
-/* RFC 6121 8.5.2.2: the sender of a message that cannot be kept is told. */
+/* RFC 6121 8.5.2.2: the sender of a message that cannot be kept is told, from
+ * the address he sent it to. */
 static void bounce(const struct event *event, struct output *output)
 {
-    struct buffer payload = BUFFER_EMPTY;
-    struct event error;
+    struct buffer address = BUFFER_EMPTY;
+    struct event sent = *event;
 
-    if (!slice_is_set(event->from) || slice_is(event->subtype, "error"))
-        return;
-    stanza_write_error(&payload, "service-unavailable");
-    event_follow(&error, EVENT_STANZA_ROUTE, event);
-    error.kind = event->kind;
-    error.subtype = SLICE("error");
-    error.id = event->id;
-    error.from = event->to;
-    error.to = event->from;
-    error.payload = buffer_slice(&payload);
-    output_to_user(output, SERVICE_DELIVERY, event->from, &error);
-    buffer_deinit(&payload);
+    buffer_append(&address, event->to);
+    if (slice_is_set(event->resource)) {
+        buffer_append_byte(&address, '/');
+        buffer_append(&address, event->resource);
+    }
+    sent.to = buffer_slice(&address);
+    reply_error(&sent, "service-unavailable", output);
+    buffer_deinit(&address);
 }
 
 /* It had been on its way to a session. */

@@ -10,7 +10,6 @@
  *   orphans.c       frontends that were gone before we came
  *   ended.c         how much of an ended session's stanzas was handled
  *   route.c         RFC 6121 section 8
- *   reply.c         errors and results
  *   server.c        answers for the server's and the users' own addresses
  *   handlers.c      the events
  */

@@ -1,7 +1,7 @@
 #include "route.h"
 
 #include "base/clock.h"
-#include "reply.h"
+#include "cluster/reply.h"
 #include "server.h"
 #include "session_copy.h"
 #include "xmpp/jid.h"
@@ -91,7 +91,7 @@ static void store(struct delivery *delivery, struct user *user,
     if (!stanza->is_durable && !is_replaying)
         return;
     event_copy_as(&event, EVENT_ARCHIVE_STORE, stanza);
-    event.to = jid_text_bare(stanza->to);
+    event_address_bare(&event);
     event.session = session_present(user);
     event.node = SLICE_NONE;
     if (!event.stamp)

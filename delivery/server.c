@@ -1,7 +1,7 @@
 #include "server.h"
 
 #include "base/memory.h"
-#include "reply.h"
+#include "cluster/reply.h"
 #include "xmpp/jid.h"
 #include "xmpp/namespaces.h"
 #include "xmpp/xml.h"

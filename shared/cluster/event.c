@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cluster/event_schema.h"
 #include "cluster/pack.h"
+#include "xmpp/jid.h"
 
 void event_init(struct event *event, enum event_type type)
 {
@@ -37,6 +38,16 @@ static int write_bytes(void *buffer, const char *data, size_t size)
 {
     buffer_append(buffer, (struct slice){data, size});
     return 0;
+}
+
+void event_address_bare(struct event *event)
+{
+    struct slice resource = jid_text_resource(event->to);
+
+    if (!slice_is_set(resource))
+        return;
+    event->resource = resource;
+    event->to = jid_text_bare(event->to);
 }
 
 void event_list_write(struct buffer *out, const struct slice *items,

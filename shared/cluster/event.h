@@ -126,7 +126,8 @@ struct event {
                           remote-server-timeout; 0 = none */
     uint64_t stamp;    /* Unix ms when it was handled first; 0 = now */
     /* Session. */
-    struct slice resource;
+    struct slice resource; /* also of whom a stanza was addressed to, if `to` is
+                              bare by now */
     int64_t priority;
     bool is_available;
     bool is_interested;
@@ -173,6 +174,9 @@ void event_follow(struct event *event, enum event_type type,
 /* The same event under another type with all its fields (and unknown ones). */
 void event_copy_as(struct event *event, enum event_type type,
                    const struct event *source);
+
+/* `to` becomes the bare JID; if it had a resourcepart, `resource` keeps it. */
+void event_address_bare(struct event *event);
 
 /* "stanza.route" ...; EVENT_TYPE_COUNT when unknown. */
 const char *event_type_name(enum event_type type);

@@ -1,15 +1,17 @@
 #include "cluster/give_back.h"
 
 #include "base/clock.h"
+#include "cluster/reply.h"
 #include "xmpp/jid.h"
 
-static void route_again(const struct event *stanza, struct slice to,
-                        struct slice node, struct output *output)
+static void route_again(const struct event *stanza, struct slice node,
+                        struct output *output)
 {
     struct event event;
 
     event_copy_as(&event, EVENT_STANZA_ROUTE, stanza);
-    event.to = to;
+    if (stanza->kind == STANZA_MESSAGE)
+        event_address_bare(&event);
     event.node = node;
     if (!slice_is_set(node))
         event.session = 0;
@@ -22,23 +24,6 @@ static void route_again(const struct event *stanza, struct slice to,
     output_to_user(output, SERVICE_DELIVERY, event.to, &event);
 }
 
-static void refuse(const struct event *request, struct output *output)
-{
-    struct buffer error = BUFFER_EMPTY;
-    struct event event;
-
-    event_follow(&event, EVENT_STANZA_ROUTE, request);
-    event.kind = STANZA_IQ;
-    event.subtype = SLICE("error");
-    event.id = request->id;
-    event.from = request->to;
-    event.to = request->from;
-    stanza_write_error(&error, "service-unavailable");
-    event.payload = buffer_slice(&error);
-    output_to_user(output, SERVICE_DELIVERY, event.to, &event);
-    buffer_deinit(&error);
-}
-
 void give_back(const struct event *deliver, struct slice node,
                struct output *output)
 {
@@ -48,13 +33,12 @@ void give_back(const struct event *deliver, struct slice node,
     if (!slice_is_set(deliver->to))
         return;
     if (deliver->kind == STANZA_MESSAGE && deliver->is_durable)
-        route_again(deliver, jid_text_bare(deliver->to), node, output);
-    else if (deliver->kind == STANZA_IQ && is_request &&
-             slice_is_set(deliver->from))
-        refuse(deliver, output);
+        route_again(deliver, node, output);
+    else if (deliver->kind == STANZA_IQ && is_request)
+        reply_error(deliver, "service-unavailable", output);
     else if (deliver->kind == STANZA_IQ && !is_request &&
              slice_is_set(jid_text_resource(deliver->to)))
-        route_again(deliver, deliver->to, node, output);
+        route_again(deliver, node, output);
 }
 
 void fence_answer(const struct event *fence, struct slice node,

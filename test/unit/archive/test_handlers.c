@@ -221,11 +221,21 @@ static void test_bounce(void)
     struct event error;
 
     fixture_open();
+    event.resource = SLICE("pc");
     fixture_send(&event);
     CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &error));
     ASSERT_SLICE(error.id, "m1");
+    ASSERT_SLICE(error.to, AMY); /* a full JID */
+    ASSERT_SLICE(error.from, EVE "/pc");
+    CU_ASSERT_TRUE(error.is_durable);
     CU_ASSERT_EQUAL(error.origin, event.origin);
     CU_ASSERT_EQUAL(error.sequence, event.sequence);
+    EXPECT(&output, BOUNCE(EVE "/pc"));
+    event.is_durable = false;
+    event.sequence++;
+    fixture_send(&event);
+    CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &error));
+    CU_ASSERT_FALSE(error.is_durable);
     buffer_deinit(&body);
     fixture_close();
 }

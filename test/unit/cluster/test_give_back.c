@@ -111,6 +111,7 @@ static void test_message(void)
     ASSERT_SLICE(route.lang, "eo");
     ASSERT_SLICE(route.extra, " xmlns:p='q'");
     ASSERT_SLICE(route.node, "f1"); /* does not have the session */
+    ASSERT_SLICE(route.resource, "pc");
     CU_ASSERT_TRUE(output.first->is_durable);
     EXPECT(&output, ROUTED(" #7"));
     event.stamp = 0;

@@ -407,6 +407,35 @@ static void test_returned(void)
     fixture_close();
 }
 
+/* Who is told that it could not be kept is told by whom he had addressed. */
+static void test_address_of_a_stored_message(void)
+{
+    static const struct {
+        const char *to, *given_back_of, *resource;
+    } rows[] = {
+        {BOB, NULL, NULL},
+        {BOB "/gone", NULL, "gone"},
+        {BOB, "gone", "gone"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct event message = fixture_message("chat", rows[i].to);
+        struct buffer body = BUFFER_EMPTY;
+        struct event stored;
+
+        message.resource = slice_of(rows[i].given_back_of);
+        open_world(WORLD_NONE);
+        fixture_send(&message);
+        CU_ASSERT_TRUE_FATAL(outputs_event(&output, 0, &body, &stored));
+        CU_ASSERT_EQUAL(stored.type, EVENT_ARCHIVE_STORE);
+        ASSERT_SLICE(stored.to, BOB);
+        CU_ASSERT_TRUE(
+            slice_equal(stored.resource, slice_of(rows[i].resource)));
+        buffer_deinit(&body);
+        fixture_close();
+    }
+}
+
 static void test_other_elements_are_rejected(void)
 {
     struct event event = fixture_message(NULL, BOB);
@@ -428,6 +457,7 @@ int main(void)
         {"an IQ past its deadline", test_late_iq},
         {"foreign domains", test_foreign_domain},
         {"returned messages go elsewhere", test_returned},
+        {"address of a stored message", test_address_of_a_stored_message},
         {"what is no stanza is rejected", test_other_elements_are_rejected},
     };
 

@@ -1,4 +1,4 @@
-#include "reply.h"
+#include "cluster/reply.h"
 
 static void reply(const struct event *cause, const char *subtype,
                   struct slice payload, struct output *output)
