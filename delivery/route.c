@@ -94,8 +94,7 @@ static void store(struct delivery *delivery, struct user *user,
     event_address_bare(&event);
     event.session = session_present(user);
     event.node = SLICE_NONE;
-    if (!event.stamp)
-        event.stamp = clock_unix_ms();
+    event_delay(&event);
     event.mark = replay_stored(delivery, user);
     output_to_user(output, SERVICE_ARCHIVE, event.to, &event);
 }

@@ -1,5 +1,6 @@
 #include "from_client.h"
 
+#include "base/clock.h"
 #include "inbox.h"
 
 void inbound_event_init(struct event *event, enum event_type type,
@@ -144,6 +145,7 @@ static enum stream_verdict from_client_message(const struct inbound *inbound)
     inbound_event_init(&event, EVENT_STANZA_ROUTE, inbound);
     event.subtype = message_type(inbound->stanza->type);
     event.is_durable = is_content(inbound->stanza);
+    event.received = clock_unix_ms();
     if (inbound->addressee == TO_NOBODY) /* RFC 6120 10.3.1 */
         event.to = session_bare(inbound->session);
     return inbound_route(inbound, event.to, &event);

@@ -163,8 +163,7 @@ static void take_custody(const struct session *session, struct unacked *unacked)
     event.epoch = 0;
     event.mark = 0; /* delivery does not wait for it */
     event.condition = SLICE("custody");
-    if (!event.stamp)
-        event.stamp = clock_unix_ms();
+    event_delay(&event);
     daemon_output_init(frontend->daemon, &output);
     output_to_user(&output, SERVICE_ARCHIVE, event.to, &event);
     daemon_publish(frontend->daemon, &output, unacked->receipt);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <msgpack/pack.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cluster/event_schema.h"
 #include "cluster/pack.h"
@@ -48,6 +49,12 @@ void event_address_bare(struct event *event)
         return;
     event->resource = resource;
     event->to = jid_text_bare(event->to);
+}
+
+void event_delay(struct event *event)
+{
+    if (!event->stamp)
+        event->stamp = event->received ? event->received : clock_unix_ms();
 }
 
 void event_list_write(struct buffer *out, const struct slice *items,

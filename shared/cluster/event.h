@@ -124,7 +124,10 @@ struct event {
     bool is_durable;
     uint64_t deadline; /* Unix ms: an IQ not handled by then gets
                           remote-server-timeout; 0 = none */
-    uint64_t stamp;    /* Unix ms when it was handled first; 0 = now */
+    uint64_t received; /* Unix ms when its client's frontend took it in; 0:
+                          not known */
+    uint64_t stamp;    /* Unix ms; it comes with that delay (XEP-0203); 0: none
+                        */
     /* Session. */
     struct slice resource; /* also of whom a stanza was addressed to, if `to` is
                               bare by now */
@@ -177,6 +180,11 @@ void event_copy_as(struct event *event, enum event_type type,
 
 /* `to` becomes the bare JID; if it had a resourcepart, `resource` keeps it. */
 void event_address_bare(struct event *event);
+
+/* It will be delivered later than it could have been: unless it has a stamp, it
+ * gets the time when the server received it (XEP-0203 2); now, if that is not
+ * known. */
+void event_delay(struct event *event);
 
 /* "stanza.route" ...; EVENT_TYPE_COUNT when unknown. */
 const char *event_type_name(enum event_type type);

@@ -32,7 +32,9 @@
     X(DURABLE, "durable", BOOLEAN, is_durable, NULL,                           \
       "must survive the broker's death")                                       \
     X(DEADLINE, "deadline", NUMBER, deadline, NULL, "of an IQ, Unix ms")       \
-    X(STAMP, "stamp", NUMBER, stamp, NULL, "when handled first, Unix ms")      \
+    X(RECEIVED, "received", NUMBER, received, NULL,                            \
+      "when its client sent it, Unix ms")                                      \
+    X(STAMP, "stamp", NUMBER, stamp, NULL, "it is delayed since, Unix ms")     \
     X(RESOURCE, "resource", TEXT, resource, NULL, "resourcepart")              \
     X(PRIORITY, "priority", SIGNED, priority, NULL, "of a presence")           \
     X(AVAILABLE, "available", BOOLEAN, is_available, NULL,                     \

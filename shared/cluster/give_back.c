@@ -1,6 +1,5 @@
 #include "cluster/give_back.h"
 
-#include "base/clock.h"
 #include "cluster/reply.h"
 #include "xmpp/jid.h"
 
@@ -10,8 +9,10 @@ static void route_again(const struct event *stanza, struct slice node,
     struct event event;
 
     event_copy_as(&event, EVENT_STANZA_ROUTE, stanza);
-    if (stanza->kind == STANZA_MESSAGE)
+    if (stanza->kind == STANZA_MESSAGE) {
         event_address_bare(&event);
+        event_delay(&event);
+    }
     event.node = node;
     if (!slice_is_set(node))
         event.session = 0;
@@ -19,8 +20,6 @@ static void route_again(const struct event *stanza, struct slice node,
     event.epoch = 0;
     event.audience = AUDIENCE_RULES;
     event.condition = SLICE("returned");
-    if (!event.stamp && stanza->kind == STANZA_MESSAGE)
-        event.stamp = clock_unix_ms();
     output_to_user(output, SERVICE_DELIVERY, event.to, &event);
 }
 

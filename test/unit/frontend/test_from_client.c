@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "fixture.h"
 
 #define FROM " <alice@localhost/desk"
@@ -187,6 +188,7 @@ static void test_envelope(void)
     struct client client;
     const char *exchange;
     const struct event *event;
+    uint64_t before_ms = clock_unix_ms();
 
     fixture_open(fixture_plain);
     client_open(&client);
@@ -209,6 +211,9 @@ static void test_envelope(void)
     CU_ASSERT_EQUAL(event->session, client.session);
     ASSERT_SLICE(event->node, daemon_node(frontend->daemon));
     CU_ASSERT_EQUAL(event->origin, daemon_boot(frontend->daemon));
+    CU_ASSERT_TRUE(event->received >= before_ms);
+    CU_ASSERT_TRUE(event->received <= clock_unix_ms());
+    CU_ASSERT_EQUAL(event->stamp, 0); /* not delayed yet */
     client_send(&client, "<message to='bob@localhost' xml:lang='fr'/>");
     event = next_published(&exchange);
     ASSERT_SLICE(event->lang, "fr");
