@@ -9,6 +9,7 @@
  *   fence.c         sessions that leave a frontend
  *   orphans.c       frontends that were gone before we came
  *   ended.c         how much of an ended session's stanzas was handled
+ *   deleted.c       accounts that have been deleted lately
  *   route.c         RFC 6121 section 8
  *   server.c        answers for the server's and the users' own addresses
  *   handlers.c      the events
@@ -40,6 +41,7 @@ struct delivery {
     struct replay_list replay_asked; /* oldest first */
     struct fence_list fences;        /* not come back */
     struct map *orphans;             /* nodes: orphans.h */
+    struct map *deleted;             /* accounts: deleted.h */
     struct ended *ended;
     uint64_t mark;    /* of the last archive.store; rises over all users */
     uint64_t request; /* of the last question to the archive */

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
+#include "deleted.h"
 #include "ended.h"
 #include "orphans.h"
 #include "route.h"
@@ -15,6 +16,7 @@ struct delivery *delivery_create(const struct delivery_config *config,
     delivery->partition = partition;
     delivery->users = map_create();
     delivery->orphans = map_create();
+    delivery->deleted = map_create();
     delivery->ended = ended_create();
     TAILQ_INIT(&delivery->replay_wanted);
     TAILQ_INIT(&delivery->replay_asked);
@@ -38,6 +40,7 @@ void delivery_destroy(struct delivery **delivery)
     }
     map_destroy(&(*delivery)->users);
     map_destroy(&(*delivery)->orphans);
+    deleted_drop(*delivery);
     ended_destroy(&(*delivery)->ended);
     memory_free(&(*delivery)->domain);
     memory_free(delivery);
@@ -72,8 +75,8 @@ static void send_bound(const struct event *bind, const struct session *session,
 }
 
 /* RFC 6120 7.7.2.2, case 1: the newer session wins. */
-static void bind_session(struct delivery *delivery, struct user *user,
-                         const struct event *bind, struct output *output)
+static void add_session(struct delivery *delivery, struct user *user,
+                        const struct event *bind, struct output *output)
 {
     struct session *other = session_find_resource(user, bind->resource);
     struct session *session;
@@ -91,19 +94,28 @@ static void bind_session(struct delivery *delivery, struct user *user,
     send_bound(bind, session, NULL, output);
 }
 
+/* The same session again gets the same answer. */
+static void bind_session(struct delivery *delivery, const struct event *bind,
+                         struct output *output)
+{
+    struct user *user = user_get(delivery, bind->to);
+    const struct session *session = session_find(user, bind->session);
+
+    if (session)
+        send_bound(bind, session, NULL, output);
+    else
+        add_session(delivery, user, bind, output);
+}
+
 static enum handled on_session_bind(void *state, const struct event *event,
                                     struct output *output,
                                     const char **reason_out)
 {
-    struct delivery *delivery = state;
-    struct user *user = user_get(delivery, event->to);
-    const struct session *session = session_find(user, event->session);
-
     (void)reason_out;
-    if (session)
-        send_bound(event, session, NULL, output);
+    if (deleted_has(state, event->to))
+        send_bound(event, NULL, "not-authorized", output);
     else
-        bind_session(delivery, user, event, output);
+        bind_session(state, event, output);
     return HANDLED;
 }
 
@@ -214,24 +226,40 @@ static enum handled on_session_close(void *state, const struct event *event,
     return HANDLED;
 }
 
+/* Accounts. */
+
+/* RFC 6120 4.9.3.12. */
+static void end_sessions(struct delivery *delivery, const struct event *deleted,
+                         struct output *output)
+{
+    struct user *user = user_find(delivery, deleted->to);
+
+    if (!user)
+        return;
+    while (user->sessions) {
+        struct session *session = user->sessions;
+
+        session_kick(delivery, user, &session, "not-authorized", deleted,
+                     output);
+    }
+    user_maybe_forget(delivery, &user);
+}
+
 static enum handled on_account_changed(void *state, const struct event *event,
                                        struct output *output,
                                        const char **reason_out)
 {
-    struct delivery *delivery = state;
-    struct user *user = user_find(delivery, event->to);
-
     (void)reason_out;
-    if (!user || !slice_is(event->subtype, "deleted"))
+    if (!slice_is(event->subtype, "deleted")) {
+        deleted_forget(state, event->to);
         return HANDLED;
-    while (user->sessions) {
-        struct session *session = user->sessions;
-
-        session_kick(delivery, user, &session, "not-authorized", event, output);
     }
-    user_maybe_forget(delivery, &user);
+    deleted_note(state, event->to, clock_now_ms());
+    end_sessions(state, event, output);
     return HANDLED;
 }
+
+/* Replaying. */
 
 static enum handled on_archive_replayed(void *state, const struct event *event,
                                         struct output *output,

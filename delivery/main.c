@@ -1,5 +1,6 @@
 #include "delivery.h"
 
+#include "deleted.h"
 #include "orphans.h"
 #include "pending.h"
 #include "snapshot.h"
@@ -44,6 +45,7 @@ static void tick(void *state, uint64_t now_ms, struct output *output)
 {
     fence_tick(state, now_ms, output);
     replay_tick(state, now_ms, output);
+    deleted_tick(state, now_ms);
 }
 
 int main(int argc, char **argv)

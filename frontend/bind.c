@@ -132,6 +132,14 @@ static void give_up(struct connection *connection, const char *condition)
     connection_answered(connection);
 }
 
+/* RFC 6120 4.9.3.12: asking again would be in vain. */
+static void refuse(struct connection *connection)
+{
+    session_destroy(&connection->session);
+    stream_fail(connection, STREAM_ERROR_NOT_AUTHORIZED,
+                "its account has been deleted");
+}
+
 void bind_timed_out(struct connection *connection)
 {
     log_warning("session %s: delivery does not answer",
@@ -160,6 +168,10 @@ void bind_answered(struct connection *connection, const struct event *event)
 
     if (connection->state != STREAM_STATE_BINDING)
         return; /* asked twice */
+    if (slice_is(event->condition, "not-authorized")) {
+        refuse(connection);
+        return;
+    }
     if (slice_is_set(event->condition)) {
         give_up(connection, "resource-constraint");
         return;

@@ -67,10 +67,16 @@ def test():
         check("stanza.route" in line and "user7@localhost/r" in line, line)
         check("tapped" not in line, "bodies are not shown unasked: " + line)
 
-        # Deleting ends the sessions.
+        # Deleting ends the sessions, and logins that are under way.
+        late = cluster.connect(frontend=1)
+        late.login("user7", "secret-user7")
         ctl("user", "del", "user7@localhost")
         check(user.wait_closed() == "not-authorized", "the session is ended")
         check("user7@localhost" not in ctl("user", "list").stdout, "gone")
+        late.send_iq("set", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>")
+        check(late.wait_closed() == "not-authorized", "a login that had begun is ended")
+        cluster.add_users("user7")
+        cluster.client("user7").ping()
 
         for arguments, word in ((["nonsense"], 'unknown command "nonsense"\noceanctl --help'),
                                 (["user", "lst"], 'unknown command "user lst"\nExpected one of\n'),

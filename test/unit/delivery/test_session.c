@@ -1,3 +1,6 @@
+#include "../../../delivery/deleted.h"
+
+#include "base/clock.h"
 #include "fixture.h"
 
 #define GONE(id, resource)                                                     \
@@ -194,6 +197,38 @@ static void test_account_deleted(void)
     fixture_close();
 }
 
+/* A login that had begun before ends here; one to a new account of that name
+ * does not. */
+static void test_bind_after_deletion(void)
+{
+    struct event event = fixture_event(EVENT_ACCOUNT_CHANGED);
+    uint64_t now_ms = clock_now_ms();
+
+    event.to = SLICE(BOB);
+    event.subtype = SLICE("deleted");
+    fixture_open();
+    fixture_send(&event);
+    send_bind(1, "f1", "a");
+    EXPECT(&output, "inbox:f1 session.bound #1 " BOB " !not-authorized");
+    CU_ASSERT_PTR_NULL(user_find(delivery, SLICE(BOB)));
+    fixture_send(&event);
+    event.subtype = SLICE("created");
+    fixture_send(&event);
+    send_bind(1, "f1", "a");
+    EXPECT(&output, "inbox:f1 session.bound #1 " BOB "/a");
+    fixture_close();
+
+    event.subtype = SLICE("deleted");
+    fixture_open();
+    fixture_send(&event);
+    deleted_tick(delivery, now_ms + 59 * 60 * 1000);
+    CU_ASSERT_TRUE(deleted_has(delivery, SLICE(BOB)));
+    deleted_tick(delivery, clock_now_ms() + 60 * 60 * 1000);
+    CU_ASSERT_FALSE(deleted_has(delivery, SLICE(BOB)));
+    fixture_send(&event); /* freed with the partition */
+    fixture_close();
+}
+
 int main(void)
 {
     static const struct unit_case cases[] = {
@@ -205,6 +240,7 @@ int main(void)
         {"closing, and again", test_close},
         {"interested in the roster", test_interested},
         {"an account is deleted", test_account_deleted},
+        {"binding after that", test_bind_after_deletion},
     };
 
     return unit_run("delivery session", cases, ARRAY_SIZE(cases));

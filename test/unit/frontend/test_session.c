@@ -107,6 +107,23 @@ static void test_bind_refused(void)
     fixture_close();
 }
 
+/* Of an account that has been deleted since its keys were asked for. */
+static void test_bind_not_authorized(void)
+{
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_open(&client);
+    client_authenticate(&client);
+    client_ask_bind(&client, "desk");
+    answer_bind(&client, "not-authorized");
+    EXPECT_TEXT(&client, "<stream:error><not-authorized ");
+    EXPECT_TEXT(&client, "</stream:stream>");
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
 static void test_bind_not_answered(void)
 {
     struct client client;
@@ -153,6 +170,7 @@ static const struct unit_case cases[] = {
     {"bind", test_bind},
     {"bind without resource", test_bind_without_resource},
     {"bind refused", test_bind_refused},
+    {"binding without an account", test_bind_not_authorized},
     {"bind not answered", test_bind_not_answered},
     {"kick", test_kick},
 };
