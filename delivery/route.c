@@ -54,6 +54,11 @@ static const struct rule *find_rule(const struct event *stanza)
     return rule;
 }
 
+static bool is_returned(const struct event *stanza)
+{
+    return slice_is(stanza->condition, "returned");
+}
+
 static void deliver(const struct event *stanza, const struct session *session,
                     struct output *output)
 {
@@ -115,10 +120,21 @@ static void deliver_best(struct delivery *delivery, struct user *user,
     }
 }
 
-static bool is_meant(const struct session *session, enum action action,
-                     enum audience audience)
+/* Its frontend has no place for the stanza, and would only give it back again:
+ * the session is on its way to there. */
+static bool has_given_back(const struct session *session,
+                           const struct event *stanza)
 {
-    switch (audience) {
+    return is_returned(stanza) && stanza->session == session->id &&
+           slice_is(stanza->node, session->node);
+}
+
+static bool is_meant(const struct session *session, enum action action,
+                     const struct event *stanza)
+{
+    if (has_given_back(session, stanza))
+        return false;
+    switch (stanza->audience) {
     case AUDIENCE_AVAILABLE:
         return session->is_available;
     case AUDIENCE_INTERESTED:
@@ -137,7 +153,7 @@ static void deliver_all(const struct user *user, const struct event *stanza,
 {
     for (const struct session *session = user ? user->sessions : NULL; session;
          session = session->next) {
-        if (is_meant(session, action, stanza->audience))
+        if (is_meant(session, action, stanza))
             deliver(stanza, session, output);
     }
 }
@@ -195,13 +211,12 @@ static void apply_rules(struct delivery *delivery, struct user *user,
     struct slice resource = jid_text_resource(stanza->to);
     const struct rule *rule = find_rule(stanza);
     const struct session *session = NULL;
-    bool is_returned = slice_is(stanza->condition, "returned");
 
     if (user && slice_is_set(resource))
         session = session_find_resource(user, resource);
-    if (session)
+    if (session && !has_given_back(session, stanza))
         deliver_matched(delivery, user, session, stanza, rule, output);
-    else if (slice_is_set(resource) && !is_returned)
+    else if (slice_is_set(resource) && !is_returned(stanza))
         apply(delivery, user, rule->unmatched, stanza, output);
     else
         apply(delivery, user, rule->bare, stanza, output);
@@ -213,11 +228,10 @@ static void end_returned(struct delivery *delivery, struct user **user,
 {
     struct session *session;
 
-    if (!*user || !slice_is(stanza->condition, "returned"))
+    if (!*user)
         return;
     session = session_find(*user, stanza->session);
-    if (!session || session->is_moving ||
-        !slice_is(stanza->node, session->node))
+    if (!session || session->is_moving || !has_given_back(session, stanza))
         return;
     session_end(delivery, *user, &session, NULL, output);
     if (!(*user)->sessions)

@@ -287,10 +287,8 @@ static bool is_silent(const struct connection *connection, uint64_t now_ms)
 
 static bool is_over_limit(const struct acks *acks)
 {
-    const struct frontend_config *config = &acks->session->frontend->config;
-
-    return acks->unacked.count > config->max_unacked ||
-           acks->unacked.bytes > config->max_unacked_bytes;
+    return unacked_is_over_limit(&acks->unacked,
+                                 &acks->session->frontend->config);
 }
 
 static void tick_attached(struct acks *acks, struct connection *connection,

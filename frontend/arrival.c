@@ -15,10 +15,8 @@
 #include "unacked.h"
 #include "xmpp/jid.h"
 
-enum {
-    EARLY_MAX = 1000,
-    AGE_MAX_MS = 10 * 60 * 1000, /* nobody is left who could send the rest */
-};
+/* Nobody is left who could send the rest. */
+enum { AGE_MAX_MS = 10 * 60 * 1000 };
 
 struct arrival {
     uint64_t since_ms;
@@ -26,6 +24,7 @@ struct arrival {
     uint64_t positions;           /* of these, seen so far */
     struct unacked_queue unacked; /* from who had it */
     struct unacked_queue early;   /* newer: from services, straight to here */
+    bool is_overfull;             /* some that came early is not here */
     struct buffer kick;           /* session.kick that waits, or empty */
 };
 
@@ -165,10 +164,13 @@ void arrival_early(struct frontend *frontend, const struct event *event,
 {
     struct arrival *arrival = get(frontend, event->session);
 
-    if (arrival->early.count < EARLY_MAX)
-        unacked_add(&arrival->early, event, receipt, true);
+    arrival->is_overfull |=
+        unacked_is_over_limit(&arrival->early, &frontend->config);
+    if (arrival->is_overfull)
+        give_back(event, slice_of(daemon_node(frontend->daemon)),
+                  &frontend->output);
     else
-        give_back(event, SLICE_NONE, &frontend->output);
+        unacked_add(&arrival->early, event, receipt, true);
 }
 
 bool arrival_kick(struct frontend *frontend, const struct event *kick)
@@ -240,16 +242,24 @@ static void give(void *argument, const struct event *event,
         acks_sent_again(session, event, receipt);
 }
 
-/* Delivery wants it to end: with what came early, which is given back with the
- * rest before the fence is answered. */
-static void end_here(struct session *session, struct arrival *arrival)
+static void end_for_kick(struct session *session, const struct arrival *arrival)
 {
     struct event kick;
     const char *error;
 
     BUG_ON(!event_decode(buffer_slice(&arrival->kick), &kick, &error));
-    unacked_each(&arrival->early, give, session);
     session_end_for(session, &kick);
+}
+
+/* With what came early, which is given back with the rest; before the fence is
+ * answered, if delivery wants the end. */
+static void end_here(struct session *session, struct arrival *arrival)
+{
+    unacked_each(&arrival->early, give, session);
+    if (arrival->kick.size)
+        end_for_kick(session, arrival);
+    else
+        session_end(session, true, "too much came while it was on its way");
 }
 
 /* Its client may wait, whose count may be wrong, and that is its end, too; or
@@ -277,7 +287,7 @@ static void arrive(struct frontend *frontend, const struct event *transfer,
     log_info("session %s: handed over to here", session->full);
     CRASH_POINT(ARRIVED);
     arrival_report(session, transfer->request);
-    if (arrival->kick.size)
+    if (arrival->kick.size || arrival->is_overfull)
         end_here(session, arrival);
     else
         begin_here(session, arrival);

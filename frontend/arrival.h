@@ -17,7 +17,9 @@ bool arrival_expects(const struct frontend *frontend, uint64_t session);
 /* session.unacked */
 void arrival_unacked(struct frontend *frontend, const struct event *event,
                      struct bus_receipt *receipt);
-/* A stanza from a service that came before its session. */
+/* A stanza from a service that came before its session.  As many are kept as a
+ * client may leave unacknowledged; then the rest is given back, and the session
+ * ends when it has come, as one does that is away for that long. */
 void arrival_early(struct frontend *frontend, const struct event *event,
                    struct bus_receipt *receipt);
 /* session.transfer: all is here. */

@@ -81,6 +81,13 @@ void unacked_add(struct unacked_queue *queue, const struct event *event,
     queue->bytes += unacked->size;
 }
 
+bool unacked_is_over_limit(const struct unacked_queue *queue,
+                           const struct frontend_config *config)
+{
+    return queue->count > config->max_unacked ||
+           queue->bytes > config->max_unacked_bytes;
+}
+
 static void release(struct unacked *unacked)
 {
     if (unacked->receipt)

@@ -41,6 +41,9 @@ void unacked_release(struct unacked_queue *queue, const struct session *session,
 void unacked_give_back(struct unacked_queue *queue, struct frontend *frontend);
 /* Another frontend has them. */
 void unacked_clear(struct unacked_queue *queue);
+/* More than the options let one client leave unacknowledged. */
+bool unacked_is_over_limit(const struct unacked_queue *queue,
+                           const struct frontend_config *config);
 /* Appends all that is in `from`. */
 void unacked_move(struct unacked_queue *to, struct unacked_queue *from);
 

@@ -410,6 +410,40 @@ static void test_same_resource(void)
     fixture_close();
 }
 
+/* Its new frontend has no place for more until it has come, so nothing goes to
+ * it again that comes back from there. */
+static void test_given_back_on_its_way(void)
+{
+    static const struct {
+        enum stanza_kind kind;
+        const char *subtype, *to;
+        const char *line; /* NULL: to nobody */
+    } rows[] = {
+        {STANZA_IQ, "result", BOB "/a", NULL},
+        {STANZA_IQ, "error", BOB "/a", NULL},
+        {STANZA_MESSAGE, "headline", BOB,
+         "inbox:f1 stanza.deliver #2 message/headline " BOB " <" AMY
+         "/pc !returned {<body>hi</body>}"},
+        {STANZA_MESSAGE, "chat", BOB, STORE_RETURNED(" #2")},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct event event = fixture_message(rows[i].subtype, rows[i].to);
+
+        open_moving();
+        fixture_add(2, "b", true, 0);
+        event.kind = rows[i].kind;
+        event.condition = SLICE("returned");
+        event.session = 1;
+        event.node = SLICE("f2");
+        fixture_send(&event);
+        CU_ASSERT_TRUE(
+            outputs_are(&output, &rows[i].line, rows[i].line != NULL));
+        CU_ASSERT_TRUE(fixture_get(1)->is_moving);
+        fixture_close();
+    }
+}
+
 /* What has no place in the archive waits for nothing. */
 static void test_headline(void)
 {
@@ -472,6 +506,7 @@ int main(void)
         {"ended on its way", test_ended_on_its_way},
         {"live at once", test_live_at_once},
         {"messages wait for the fence", test_waiting},
+        {"given back on its way", test_given_back_on_its_way},
         {"another session", test_another_session},
         {"the same resource", test_same_resource},
         {"a headline", test_headline},

@@ -110,6 +110,61 @@ static void test_kicked_and_failed(void)
     fixture_close();
 }
 
+static void deliver_answer(unsigned n)
+{
+    struct event event = message(EVENT_STANZA_DELIVER, ELSEWHERE, n);
+
+    event.kind = STANZA_IQ;
+    event.subtype = SLICE("result");
+    event.to = SLICE(DESK);
+    event.is_durable = false;
+    send_event(inbox_queue_, &event);
+}
+
+/* Given back, and said to be no stanza for here: it must not come again. */
+static void check_given_back_for_good(void)
+{
+    const char *exchange = NULL;
+    const struct event *route = next_published(&exchange);
+
+    CU_ASSERT_EQUAL(route->type, EVENT_STANZA_ROUTE);
+    CU_ASSERT_EQUAL(route->session, ELSEWHERE);
+    ASSERT_SLICE(route->node, daemon_node(frontend->daemon));
+    ASSERT_SLICE(route->condition, "returned");
+}
+
+/* As one that is away for too long: it ends, and its messages keep their
+ * order. */
+static void test_too_much(void)
+{
+    struct client client;
+
+    open_frontend();
+    frontend->config.max_unacked = 1;
+    ask_elsewhere(&client, "7");
+    deliver(ELSEWHERE, 2);
+    deliver(ELSEWHERE, 3);
+    EXPECT_NOTHING_PUBLISHED();
+    deliver_answer(4);
+    check_given_back_for_good();
+    deliver(ELSEWHERE, 5);
+    check_given_back_for_good();
+    send_unacked(1, NULL);
+    EXPECT_NOTHING_PUBLISHED();
+    send_transfer(1);
+    check_report();
+    EXPECT_TEXT(&client, FAILED_AFTER("3"));
+    CU_ASSERT_FALSE(is_here(ELSEWHERE));
+    EXPECT_LINE(ENDED_DIRECTED);
+    EXPECT_LINE(CLOSED);
+    EXPECT_LINE(GIVEN_BACK("m1"));
+    EXPECT_LINE(GIVEN_BACK("m2"));
+    EXPECT_LINE(GIVEN_BACK("m3"));
+    EXPECT_NOTHING_PUBLISHED();
+    client_close(&client);
+    fixture_close();
+}
+
 /* When it has come. */
 static void test_kicked_later(void)
 {
@@ -138,6 +193,7 @@ static const struct unit_case cases[] = {
     {"kicked, unknown", test_kicked_unknown},
     {"kicked and failed", test_kicked_and_failed},
     {"kicked later", test_kicked_later},
+    {"too much comes early", test_too_much},
 };
 
 int main(void)
