@@ -51,12 +51,6 @@ static void bounce(const struct event *event, struct output *output)
     buffer_deinit(&address);
 }
 
-/* It had been on its way to a session. */
-static bool is_returned(const struct event *event)
-{
-    return slice_is(event->condition, "returned");
-}
-
 static void keep(struct archive *archive, const struct event *event,
                  struct output *output)
 {
@@ -65,7 +59,7 @@ static void keep(struct archive *archive, const struct event *event,
     if (limit && !event->session &&
         store_count(archive->store, event->to) >= limit)
         bounce(event, output);
-    else if (is_returned(event))
+    else if (slice_is(event->condition, "returned"))
         store_put_back(archive->store, event);
     else
         store_put(archive->store, event);
