@@ -23,20 +23,29 @@ static void route_again(const struct event *stanza, struct slice node,
     output_to_user(output, SERVICE_DELIVERY, event.to, &event);
 }
 
+static bool is_request(const struct event *stanza)
+{
+    return stanza->kind == STANZA_IQ && (slice_is(stanza->subtype, "get") ||
+                                         slice_is(stanza->subtype, "set"));
+}
+
+/* A message that somebody would miss; an answer, if it is for one session. */
+static bool is_routed_again(const struct event *stanza)
+{
+    if (stanza->kind == STANZA_MESSAGE)
+        return stanza->is_durable;
+    return stanza->kind == STANZA_IQ &&
+           slice_is_set(jid_text_resource(stanza->to));
+}
+
 void give_back(const struct event *deliver, struct slice node,
                struct output *output)
 {
-    bool is_request =
-        slice_is(deliver->subtype, "get") || slice_is(deliver->subtype, "set");
-
     if (!slice_is_set(deliver->to))
         return;
-    if (deliver->kind == STANZA_MESSAGE && deliver->is_durable)
-        route_again(deliver, node, output);
-    else if (deliver->kind == STANZA_IQ && is_request)
+    if (is_request(deliver))
         reply_error(deliver, "service-unavailable", output);
-    else if (deliver->kind == STANZA_IQ && !is_request &&
-             slice_is_set(jid_text_resource(deliver->to)))
+    else if (is_routed_again(deliver))
         route_again(deliver, node, output);
 }
 
