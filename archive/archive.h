@@ -10,7 +10,7 @@
 
 struct archive_config {
     char *store;     /* URL */
-    int synchronous; /* index of archive_synchronous */
+    int synchronous; /* enum store_synchronous */
     uint64_t max_offline;
     uint64_t page;
 };

@@ -1,23 +1,10 @@
 #include "archive.h"
 #include "base/memory.h"
 
-static const char *const synchronous[] = {"full", "normal", NULL};
-
 #define AT(member) offsetof(struct archive_config, member)
 
 static const struct option options[] = {
-    {.name = "store",
-     .kind = OPTION_TEXT,
-     .offset = AT(store),
-     .value = "sqlite:./run/store",
-     .check = store_check,
-     .help = "where messages are kept: sqlite:DIR, a file per partition"},
-    {.name = "synchronous",
-     .kind = OPTION_CHOICE,
-     .offset = AT(synchronous),
-     .value = "full",
-     .choices = synchronous,
-     .help = "full: a commit survives power loss; normal: it may not"},
+    STORE_OPTIONS(struct archive_config, "messages"),
     {.name = "max_offline",
      .kind = OPTION_NUMBER,
      .offset = AT(max_offline),
@@ -39,8 +26,9 @@ static void *archive_open(const void *config, const char *domain,
 
     (void)domain;
     archive->config = config;
-    archive->store = store_open(archive->config->store, partition,
-                                archive->config->synchronous == 0, error_out);
+    archive->store =
+        store_open(archive->config->store, partition,
+                   archive->config->synchronous == STORE_FULL, error_out);
     if (!archive->store)
         memory_free(&archive);
     return archive;

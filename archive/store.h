@@ -6,26 +6,12 @@
 #ifndef ARCHIVE_STORE_H
 #define ARCHIVE_STORE_H
 
+#include "base/store.h"
 #include "cluster/event.h"
 
-struct store;
-
-/* Of the option: may it be a url for store_open?  False: why_out says what was
- * expected. */
-bool store_check(const char *url, struct buffer *why_out) WARN_UNUSED;
 /* `url`: "sqlite:DIR".  NULL: error_out says why. */
 struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out);
-void store_close(struct store **store);
-bool store_begin(struct store *store) WARN_UNUSED;
-/* Undoes the transaction; did it change anything?  False: a part of it had
- * failed. */
-bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
-/* False: nothing of this transaction happened. */
-bool store_commit(struct store *store) WARN_UNUSED;
-/* We write as the owner of that epoch; a later one has written: the
- * transaction fails. */
-void store_fence(struct store *store, uint64_t epoch);
 
 void store_add_account(struct store *store, struct slice user);
 /* With its messages. */

@@ -4,7 +4,6 @@
 #include "store.h"
 
 enum {
-    PATH_BYTES = 4096,
     SEEN_SECONDS = 2 * 60 * 60,
     PURGED_PER_TRANSACTION = 5000,
 };
@@ -31,9 +30,7 @@ enum custody {
 #define PATH_DROPPED UINT64_MAX
 
 enum statement {
-    FENCE,
-    FENCE_SET,
-    ADD_ACCOUNT,
+    ADD_ACCOUNT = SQLITE_FIRST_STATEMENT,
     REMOVE_ACCOUNT,
     REMOVE_MESSAGES,
     HAS_ACCOUNT,
@@ -88,65 +85,20 @@ static const char *const migrations[] = {
     "ALTER TABLE message DROP COLUMN behind;",
 };
 
-struct store {
-    struct sqlite sqlite;
-};
-
-bool store_check(const char *url, struct buffer *why_out)
-{
-    return sqlite_check_url(url, why_out);
-}
-
 struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out)
 {
-    char path[PATH_BYTES];
-    struct store *store;
+    static const struct sqlite_schema schema = {"archive", migrations,
+                                                ARRAY_SIZE(migrations)};
 
-    if (!sqlite_path(url, "archive", partition, path)) {
-        *error_out = "store: expected sqlite:DIR";
-        return NULL;
-    }
-    store = memory_new(sizeof(*store));
-    if (!sqlite_open(&store->sqlite, path, is_full, migrations,
-                     (int)ARRAY_SIZE(migrations), error_out))
-        memory_free(&store);
-    return store;
-}
-
-void store_close(struct store **store)
-{
-    if (!*store)
-        return;
-    sqlite_close(&(*store)->sqlite);
-    memory_free(store);
-}
-
-bool store_begin(struct store *store)
-{
-    return sqlite_begin(&store->sqlite);
-}
-
-bool store_rollback(struct store *store, bool *has_changed_out)
-{
-    return sqlite_rollback(&store->sqlite, has_changed_out);
-}
-
-bool store_commit(struct store *store)
-{
-    return sqlite_commit(&store->sqlite);
-}
-
-void store_fence(struct store *store, uint64_t epoch)
-{
-    sqlite_fence(&store->sqlite, FENCE, epoch);
+    return sqlite_open(&schema, url, partition, is_full, error_out);
 }
 
 /* One statement whose first parameter is a text. */
 static sqlite3_stmt *with_text(struct store *store, enum statement index,
                                const char *sql, struct slice text)
 {
-    sqlite3_stmt *statement = sqlite_statement(&store->sqlite, index, sql);
+    sqlite3_stmt *statement = sqlite_statement(store, index, sql);
 
     sqlite_bind_slice(statement, 1, text);
     return statement;
@@ -163,19 +115,9 @@ static sqlite3_stmt *with_id(struct store *store, enum statement index,
     return statement;
 }
 
-static uint64_t one_number(struct store *store, sqlite3_stmt *statement)
-{
-    uint64_t number = sqlite_step(&store->sqlite, statement)
-                          ? sqlite_column_u64(statement, 0)
-                          : 0;
-
-    sqlite3_reset(statement);
-    return number;
-}
-
 void store_add_account(struct store *store, struct slice user)
 {
-    sqlite_run(&store->sqlite,
+    sqlite_run(store,
                with_text(store, ADD_ACCOUNT,
                          "INSERT OR IGNORE INTO account (user) VALUES (?1)",
                          user));
@@ -183,19 +125,18 @@ void store_add_account(struct store *store, struct slice user)
 
 void store_remove_account(struct store *store, struct slice user)
 {
-    sqlite_run(&store->sqlite,
-               with_text(store, REMOVE_ACCOUNT,
-                         "DELETE FROM account WHERE user = ?1", user));
-    sqlite_run(&store->sqlite,
-               with_text(store, REMOVE_MESSAGES,
-                         "DELETE FROM message WHERE user = ?1", user));
+    sqlite_run(store, with_text(store, REMOVE_ACCOUNT,
+                                "DELETE FROM account WHERE user = ?1", user));
+    sqlite_run(store, with_text(store, REMOVE_MESSAGES,
+                                "DELETE FROM message WHERE user = ?1", user));
 }
 
 bool store_has_account(struct store *store, struct slice user)
 {
-    return one_number(store, with_text(store, HAS_ACCOUNT,
-                                       "SELECT 1 FROM account WHERE user = ?1",
-                                       user)) != 0;
+    return sqlite_number(store,
+                         with_text(store, HAS_ACCOUNT,
+                                   "SELECT 1 FROM account WHERE user = ?1",
+                                   user)) != 0;
 }
 
 bool store_knows(struct store *store, const struct event *event)
@@ -210,7 +151,7 @@ bool store_knows(struct store *store, const struct event *event)
 
     sqlite_bind_u64(seen, 4, event->path);
     sqlite_bind_u64(seen, 5, PATH_DROPPED);
-    return one_number(store, seen) != 0;
+    return sqlite_number(store, seen) != 0;
 }
 
 static void note(struct store *store, const struct event *event, uint64_t path)
@@ -223,12 +164,12 @@ static void note(struct store *store, const struct event *event, uint64_t path)
 
     sqlite_bind_u64(seen, 4, path);
     sqlite_bind_u64(seen, 5, clock_unix_ms() / 1000);
-    sqlite_run(&store->sqlite, seen);
+    sqlite_run(store, seen);
 }
 
 void store_drop(struct store *store, const struct event *event)
 {
-    sqlite_run(&store->sqlite,
+    sqlite_run(store,
                with_id(store, DROP,
                        "DELETE FROM message WHERE user = ?1 AND origin = ?2"
                        " AND sequence = ?3",
@@ -245,32 +186,32 @@ bool store_has_dropped(struct store *store, const struct event *event)
                 event);
 
     sqlite_bind_u64(seen, 4, PATH_DROPPED);
-    return one_number(store, seen) != 0;
+    return sqlite_number(store, seen) != 0;
 }
 
 void store_purge(struct store *store)
 {
     sqlite3_stmt *purge = sqlite_statement(
-        &store->sqlite, PURGE_SEEN,
+        store, PURGE_SEEN,
         "DELETE FROM seen WHERE row IN (SELECT row FROM"
         " (SELECT row, at FROM seen ORDER BY row LIMIT ?1) WHERE at < ?2)");
 
     sqlite_bind_u64(purge, 1, PURGED_PER_TRANSACTION);
     sqlite_bind_u64(purge, 2, clock_unix_ms() / 1000 - SEEN_SECONDS);
-    sqlite_run(&store->sqlite, purge);
+    sqlite_run(store, purge);
 }
 
 uint64_t store_count(struct store *store, struct slice user)
 {
-    return one_number(
+    return sqlite_number(
         store, with_text(store, COUNT,
                          "SELECT count(*) FROM message WHERE user = ?1", user));
 }
 
 bool store_has_messages(struct store *store, struct slice user)
 {
-    return one_number(store,
-                      with_text(store, HAS_MESSAGES,
+    return sqlite_number(
+               store, with_text(store, HAS_MESSAGES,
                                 "SELECT 1 FROM message WHERE user = ?1 LIMIT 1",
                                 user)) != 0;
 }
@@ -283,7 +224,7 @@ static void put_message(struct store *store, sqlite3_stmt *put,
     event_encode(&encoded, event);
     sqlite_bind_bytes(put, 4, buffer_slice(&encoded));
     sqlite_bind_u64(put, 5, custody);
-    sqlite_run(&store->sqlite, put);
+    sqlite_run(store, put);
     buffer_deinit(&encoded);
     note(store, event, event->path);
 }
@@ -332,8 +273,8 @@ void store_take_custody(struct store *store, const struct event *event)
                 event);
 
     sqlite_bind_u64(set, 4, event->session);
-    sqlite_run(&store->sqlite, set);
-    if (sqlite3_changes(store->sqlite.handle) == 0)
+    sqlite_run(store, set);
+    if (sqlite3_changes(store->handle) == 0)
         put_message(store, put_before_what_waits(store, event), event,
                     event->session);
 }
@@ -350,13 +291,13 @@ void store_delete_until(struct store *store, struct slice user,
     sqlite_bind_u64(delete_until, 2, place);
     sqlite_bind_u64(delete_until, 3, session);
     sqlite_bind_u64(delete_until, 4, newest);
-    sqlite_run(&store->sqlite, delete_until);
+    sqlite_run(store, delete_until);
 }
 
 uint64_t store_newest(struct store *store)
 {
-    return one_number(
-        store, sqlite_statement(&store->sqlite, NEWEST, "SELECT " LAST_ROW));
+    return sqlite_number(store,
+                         sqlite_statement(store, NEWEST, "SELECT " LAST_ROW));
 }
 
 bool store_each(struct store *store, struct slice user, uint64_t session,
@@ -371,7 +312,7 @@ bool store_each(struct store *store, struct slice user, uint64_t session,
 
     sqlite_bind_u64(each, 2, limit + 1);
     sqlite_bind_u64(each, 3, session);
-    while (!has_more && sqlite_step(&store->sqlite, each)) {
+    while (!has_more && sqlite_step(store, each)) {
         if (limit-- == 0)
             has_more = true;
         else
@@ -387,36 +328,35 @@ void store_set_mark(struct store *store, struct slice user, uint64_t mark)
         store, SET_MARK, "UPDATE account SET mark = ?2 WHERE user = ?1", user);
 
     sqlite_bind_u64(set, 2, mark);
-    sqlite_run(&store->sqlite, set);
+    sqlite_run(store, set);
 }
 
 uint64_t store_mark(struct store *store, struct slice user)
 {
-    return one_number(
+    return sqlite_number(
         store, with_text(store, MARK,
                          "SELECT mark FROM account WHERE user = ?1", user));
 }
 
 void store_add_inbox(struct store *store, struct slice node)
 {
-    sqlite_run(&store->sqlite,
+    sqlite_run(store,
                with_text(store, ADD_INBOX,
                          "INSERT OR IGNORE INTO inbox VALUES (?1)", node));
 }
 
 void store_remove_inbox(struct store *store, struct slice node)
 {
-    sqlite_run(&store->sqlite,
-               with_text(store, REMOVE_INBOX,
-                         "DELETE FROM inbox WHERE node = ?1", node));
+    sqlite_run(store, with_text(store, REMOVE_INBOX,
+                                "DELETE FROM inbox WHERE node = ?1", node));
 }
 
 void store_each_inbox(struct store *store, store_inbox_fn take, void *argument)
 {
     sqlite3_stmt *each =
-        sqlite_statement(&store->sqlite, EACH_INBOX, "SELECT node FROM inbox");
+        sqlite_statement(store, EACH_INBOX, "SELECT node FROM inbox");
 
-    while (sqlite_step(&store->sqlite, each))
+    while (sqlite_step(store, each))
         take(argument, sqlite_column(each, 0));
     sqlite3_reset(each);
 }

@@ -1,23 +1,9 @@
 #include "roster.h"
 
-static const char *const synchronous[] = {"full", "normal", NULL};
-
 #define AT(member) offsetof(struct roster_config, member)
 
 static const struct option options[] = {
-    {.name = "store",
-     .kind = OPTION_TEXT,
-     .offset = AT(store),
-     .value = "sqlite:./run/store",
-     .check = store_check,
-     .help = "where accounts and rosters are kept: sqlite:DIR, a file per "
-             "partition"},
-    {.name = "synchronous",
-     .kind = OPTION_CHOICE,
-     .offset = AT(synchronous),
-     .value = "full",
-     .choices = synchronous,
-     .help = "full: a commit survives power loss; normal: it may not"},
+    STORE_OPTIONS(struct roster_config, "accounts and rosters"),
     {.name = "max_items",
      .kind = OPTION_NUMBER,
      .offset = AT(max_items),

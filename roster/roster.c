@@ -31,8 +31,9 @@ void *roster_open(const void *config, const char *domain, unsigned partition,
     roster->config = config;
     roster->domain = memory_copy_text(slice_of(domain));
     arena_init(&roster->arena);
-    roster->store = store_open(roster->config->store, partition,
-                               roster->config->synchronous == 0, error_out);
+    roster->store =
+        store_open(roster->config->store, partition,
+                   roster->config->synchronous == STORE_FULL, error_out);
     if (roster->store)
         return roster;
     memory_free(&roster->domain);

@@ -16,7 +16,7 @@
 
 struct roster_config {
     char *store;     /* URL */
-    int synchronous; /* 0: full */
+    int synchronous; /* enum store_synchronous */
     uint64_t max_items;
 };
 

@@ -7,11 +7,10 @@
 #define ROSTER_STORE_H
 
 #include "base/memory.h"
+#include "base/store.h"
 #include "subscription.h"
 
 #include <stdint.h>
-
-struct store;
 
 /* Of one account and mechanism (RFC 5802 3); raw bytes. */
 struct store_keys {
@@ -28,20 +27,9 @@ struct store_item {
     struct slice request; /* payload of a pending inbound request */
 };
 
-/* Of the option: may it be a url for store_open?  False: why_out says what was
- * expected. */
-bool store_check(const char *url, struct buffer *why_out) WARN_UNUSED;
 /* `url`: "sqlite:DIR".  NULL: error_out says why. */
 struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out);
-void store_close(struct store **store);
-bool store_begin(struct store *store) WARN_UNUSED;
-/* Undoes the transaction; did it change anything?  False: a part of it had
- * failed. */
-bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
-bool store_commit(struct store *store) WARN_UNUSED;
-/* See base/sqlite.h. */
-void store_fence(struct store *store, uint64_t epoch);
 
 /* 32 random bytes made with the store: for keys of accounts that are not. */
 struct slice store_secret(struct store *store, struct arena *arena);

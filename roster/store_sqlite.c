@@ -1,12 +1,8 @@
 #include "base/sqlite.h"
 #include "store.h"
 
-enum { PATH_BYTES = 4096 };
-
 enum statement {
-    FENCE,
-    FENCE_SET,
-    SECRET,
+    SECRET = SQLITE_FIRST_STATEMENT,
     HAS_ACCOUNT,
     ADD_ACCOUNT,
     REMOVE_ACCOUNT,
@@ -35,58 +31,13 @@ static const char *const migrations[] = {
     " PRIMARY KEY (user, jid)) WITHOUT ROWID;",
 };
 
-struct store {
-    struct sqlite sqlite;
-};
-
-bool store_check(const char *url, struct buffer *why_out)
-{
-    return sqlite_check_url(url, why_out);
-}
-
 struct store *store_open(const char *url, unsigned partition, bool is_full,
                          const char **error_out)
 {
-    char path[PATH_BYTES];
-    struct store *store;
+    static const struct sqlite_schema schema = {"roster", migrations,
+                                                ARRAY_SIZE(migrations)};
 
-    if (!sqlite_path(url, "roster", partition, path)) {
-        *error_out = "store: expected sqlite:DIR";
-        return NULL;
-    }
-    store = memory_new(sizeof(*store));
-    if (!sqlite_open(&store->sqlite, path, is_full, migrations,
-                     (int)ARRAY_SIZE(migrations), error_out))
-        memory_free(&store);
-    return store;
-}
-
-void store_close(struct store **store)
-{
-    if (!*store)
-        return;
-    sqlite_close(&(*store)->sqlite);
-    memory_free(store);
-}
-
-bool store_begin(struct store *store)
-{
-    return sqlite_begin(&store->sqlite);
-}
-
-bool store_rollback(struct store *store, bool *has_changed_out)
-{
-    return sqlite_rollback(&store->sqlite, has_changed_out);
-}
-
-bool store_commit(struct store *store)
-{
-    return sqlite_commit(&store->sqlite);
-}
-
-void store_fence(struct store *store, uint64_t epoch)
-{
-    sqlite_fence(&store->sqlite, FENCE, epoch);
+    return sqlite_open(&schema, url, partition, is_full, error_out);
 }
 
 /* A statement whose first parameters are texts. */
@@ -94,7 +45,7 @@ static sqlite3_stmt *with_texts(struct store *store, enum statement index,
                                 const char *sql, struct slice first,
                                 struct slice second)
 {
-    sqlite3_stmt *statement = sqlite_statement(&store->sqlite, index, sql);
+    sqlite3_stmt *statement = sqlite_statement(store, index, sql);
 
     sqlite_bind_slice(statement, 1, first);
     if (second.data)
@@ -102,23 +53,13 @@ static sqlite3_stmt *with_texts(struct store *store, enum statement index,
     return statement;
 }
 
-static uint64_t one_number(struct store *store, sqlite3_stmt *statement)
-{
-    uint64_t number = sqlite_step(&store->sqlite, statement)
-                          ? sqlite_column_u64(statement, 0)
-                          : 0;
-
-    sqlite3_reset(statement);
-    return number;
-}
-
 struct slice store_secret(struct store *store, struct arena *arena)
 {
     sqlite3_stmt *statement =
-        sqlite_statement(&store->sqlite, SECRET, "SELECT bytes FROM secret");
+        sqlite_statement(store, SECRET, "SELECT bytes FROM secret");
     struct slice secret = SLICE("");
 
-    if (sqlite_step(&store->sqlite, statement))
+    if (sqlite_step(store, statement))
         secret = arena_copy(arena, sqlite_column(statement, 0));
     sqlite3_reset(statement);
     return secret;
@@ -128,24 +69,24 @@ struct slice store_secret(struct store *store, struct arena *arena)
 
 bool store_has_account(struct store *store, struct slice user)
 {
-    return one_number(store, with_texts(store, HAS_ACCOUNT,
-                                        "SELECT 1 FROM account WHERE user = ?1",
-                                        user, SLICE_NONE)) != 0;
+    return sqlite_number(store,
+                         with_texts(store, HAS_ACCOUNT,
+                                    "SELECT 1 FROM account WHERE user = ?1",
+                                    user, SLICE_NONE)) != 0;
 }
 
 void store_add_account(struct store *store, struct slice user)
 {
-    sqlite_run(&store->sqlite,
-               with_texts(store, ADD_ACCOUNT,
-                          "INSERT OR IGNORE INTO account VALUES (?1)", user,
-                          SLICE_NONE));
+    sqlite_run(store, with_texts(store, ADD_ACCOUNT,
+                                 "INSERT OR IGNORE INTO account VALUES (?1)",
+                                 user, SLICE_NONE));
 }
 
 void store_remove_account(struct store *store, struct slice user)
 {
-    sqlite_run(&store->sqlite, with_texts(store, REMOVE_ACCOUNT,
-                                          "DELETE FROM account WHERE user = ?1",
-                                          user, SLICE_NONE));
+    sqlite_run(store, with_texts(store, REMOVE_ACCOUNT,
+                                 "DELETE FROM account WHERE user = ?1", user,
+                                 SLICE_NONE));
 }
 
 void store_set_keys(struct store *store, struct slice user,
@@ -160,7 +101,7 @@ void store_set_keys(struct store *store, struct slice user,
     sqlite_bind_bytes(set, 4, keys->salt);
     sqlite_bind_bytes(set, 5, keys->stored_key);
     sqlite_bind_bytes(set, 6, keys->server_key);
-    sqlite_run(&store->sqlite, set);
+    sqlite_run(store, set);
 }
 
 bool store_find_keys(struct store *store, struct arena *arena,
@@ -172,7 +113,7 @@ bool store_find_keys(struct store *store, struct arena *arena,
                    "SELECT iterations, salt, stored_key, server_key FROM scram"
                    " WHERE user = ?1 AND mechanism = ?2",
                    user, mechanism);
-    bool is_there = sqlite_step(&store->sqlite, find);
+    bool is_there = sqlite_step(store, find);
 
     if (is_there) {
         keys_out->iterations = sqlite_column_u64(find, 0);
@@ -186,10 +127,10 @@ bool store_find_keys(struct store *store, struct arena *arena,
 
 void store_each_account(struct store *store, store_name_fn take, void *argument)
 {
-    sqlite3_stmt *each = sqlite_statement(&store->sqlite, EACH_ACCOUNT,
-                                          "SELECT user FROM account");
+    sqlite3_stmt *each =
+        sqlite_statement(store, EACH_ACCOUNT, "SELECT user FROM account");
 
-    while (sqlite_step(&store->sqlite, each))
+    while (sqlite_step(store, each))
         take(argument, sqlite_column(each, 0));
     sqlite3_reset(each);
 }
@@ -217,7 +158,7 @@ bool store_find_item(struct store *store, struct arena *arena,
                                     "SELECT " ITEM_COLUMNS
                                     " FROM item WHERE user = ?1 AND jid = ?2",
                                     user, jid);
-    bool is_there = sqlite_step(&store->sqlite, find);
+    bool is_there = sqlite_step(store, find);
 
     *item_out = (struct store_item){.jid = jid};
     if (is_there)
@@ -240,12 +181,12 @@ void store_set_item(struct store *store, struct slice user,
     sqlite_bind_u64(set, 5, item->state);
     sqlite_bind_u64(set, 6, item->is_listed);
     sqlite_bind_bytes(set, 7, item->request);
-    sqlite_run(&store->sqlite, set);
+    sqlite_run(store, set);
 }
 
 void store_remove_item(struct store *store, struct slice user, struct slice jid)
 {
-    sqlite_run(&store->sqlite,
+    sqlite_run(store,
                with_texts(store, REMOVE_ITEM,
                           "DELETE FROM item WHERE user = ?1 AND jid = ?2", user,
                           jid));
@@ -253,10 +194,10 @@ void store_remove_item(struct store *store, struct slice user, struct slice jid)
 
 uint64_t store_count_items(struct store *store, struct slice user)
 {
-    return one_number(store,
-                      with_texts(store, COUNT_ITEMS,
-                                 "SELECT count(*) FROM item WHERE user = ?1",
-                                 user, SLICE_NONE));
+    return sqlite_number(store,
+                         with_texts(store, COUNT_ITEMS,
+                                    "SELECT count(*) FROM item WHERE user = ?1",
+                                    user, SLICE_NONE));
 }
 
 void store_each_item(struct store *store, struct arena *arena,
@@ -266,7 +207,7 @@ void store_each_item(struct store *store, struct arena *arena,
         store, EACH_ITEM, "SELECT " ITEM_COLUMNS " FROM item WHERE user = ?1",
         user, SLICE_NONE);
 
-    while (sqlite_step(&store->sqlite, each)) {
+    while (sqlite_step(store, each)) {
         struct store_item item;
 
         read_item(arena, each, &item);

@@ -7,33 +7,70 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 
 enum { BUSY_MS = 5000, PATH_BYTES = 4096 };
 
+enum { FENCE, FENCE_SET };
+
+const char *const store_synchronous[] = {
+    [STORE_FULL] = "full", [STORE_NORMAL] = "normal", NULL};
+
 static _Thread_local char error_text[512];
 
-static bool complain(struct sqlite *sqlite, const char *what,
+/* NULL: not of that form. */
+static const char *folder_of(const char *url)
+{
+    return strncmp(url, "sqlite:", 7) == 0 && url[7] ? url + 7 : NULL;
+}
+
+/* A directory is not made: a mistyped one would look like an empty store. */
+bool store_check(const char *url, struct buffer *why_out)
+{
+    const char *folder = folder_of(url);
+    struct stat status;
+
+    if (!folder)
+        buffer_appendf(why_out, "expected sqlite:DIR, got \"%s\"", url);
+    else if (stat(folder, &status) == 0 && !S_ISDIR(status.st_mode))
+        buffer_appendf(why_out, "expected a directory, \"%s\" is none", folder);
+    else if (access(folder, W_OK | X_OK) != 0)
+        buffer_appendf(why_out, "expected a directory to write to, \"%s\": %s",
+                       folder, strerror(errno));
+    return why_out->size == 0;
+}
+
+/* "sqlite:DIR" to "DIR/<name>.07.db"; false: no such URL, or too long. */
+static bool make_path(const char *url, const char *name, unsigned partition,
+                      char out[PATH_BYTES])
+{
+    const char *folder = folder_of(url);
+
+    return folder && snprintf(out, PATH_BYTES, "%s/%s.%02u.db", folder, name,
+                              partition) < PATH_BYTES;
+}
+
+static bool complain(struct store *store, const char *what,
                      const char **error_out)
 {
     snprintf(error_text, sizeof(error_text), "%s: %s", what,
-             sqlite->handle ? sqlite3_errmsg(sqlite->handle) : strerror(errno));
+             store->handle ? sqlite3_errmsg(store->handle) : strerror(errno));
     *error_out = error_text;
-    sqlite_close(sqlite);
     return false;
 }
 
-static bool execute(struct sqlite *sqlite, const char *sql)
+static bool execute(struct store *store, const char *sql)
 {
-    return sqlite3_exec(sqlite->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
+    return sqlite3_exec(store->handle, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static int schema_version(struct sqlite *sqlite)
+static int schema_version(struct store *store)
 {
     sqlite3_stmt *statement;
     int version = -1;
 
-    if (sqlite3_prepare_v2(sqlite->handle, "PRAGMA user_version", -1,
-                           &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store->handle, "PRAGMA user_version", -1, &statement,
+                           NULL) != SQLITE_OK)
         return -1;
     if (sqlite3_step(statement) == SQLITE_ROW)
         version = sqlite3_column_int(statement, 0);
@@ -41,111 +78,126 @@ static int schema_version(struct sqlite *sqlite)
     return version;
 }
 
-static bool migrate(struct sqlite *sqlite, const char *const *migrations,
-                    int migration_count, const char **error_out)
+static bool migrate(struct store *store, const struct sqlite_schema *schema,
+                    const char **error_out)
 {
     int version;
     char pragma[64];
 
-    if (!execute(sqlite, "BEGIN IMMEDIATE"))
-        return complain(sqlite, "cannot be locked", error_out);
-    version = schema_version(sqlite);
-    if (version > migration_count) {
+    if (!execute(store, "BEGIN IMMEDIATE"))
+        return complain(store, "cannot be locked", error_out);
+    version = schema_version(store);
+    if (version > schema->version) {
         *error_out = "its schema is newer than this program";
-        sqlite_close(sqlite);
         return false;
     }
-    for (; version < migration_count; version++) {
-        if (version < 0 || !execute(sqlite, migrations[version]))
-            return complain(sqlite, "cannot be migrated", error_out);
+    for (; version < schema->version; version++) {
+        if (version < 0 || !execute(store, schema->migrations[version]))
+            return complain(store, "cannot be migrated", error_out);
     }
     snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", version);
-    if (!execute(sqlite, pragma) || !execute(sqlite, "COMMIT"))
-        return complain(sqlite, "cannot be migrated", error_out);
+    if (!execute(store, pragma) || !execute(store, "COMMIT"))
+        return complain(store, "cannot be migrated", error_out);
     return true;
 }
 
-bool sqlite_open(struct sqlite *sqlite, const char *path, bool is_full,
-                 const char *const *migrations, int migration_count,
-                 const char **error_out)
+static bool open_file(struct store *store, const char *path, bool is_full,
+                      const char **error_out)
 {
-    memset(sqlite, 0, sizeof(*sqlite));
-    if (sqlite3_open_v2(path, &sqlite->handle,
+    if (sqlite3_open_v2(path, &store->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                             SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
-        return complain(sqlite, path, error_out);
-    sqlite3_busy_timeout(sqlite->handle, BUSY_MS);
-    if (!execute(sqlite, "PRAGMA journal_mode = WAL") ||
-        !execute(sqlite, is_full ? "PRAGMA synchronous = FULL"
-                                 : "PRAGMA synchronous = NORMAL") ||
-        !execute(sqlite, "PRAGMA foreign_keys = ON"))
-        return complain(sqlite, path, error_out);
-    return migrate(sqlite, migrations, migration_count, error_out);
+        return complain(store, path, error_out);
+    sqlite3_busy_timeout(store->handle, BUSY_MS);
+    if (!execute(store, "PRAGMA journal_mode = WAL") ||
+        !execute(store, is_full ? "PRAGMA synchronous = FULL"
+                                : "PRAGMA synchronous = NORMAL") ||
+        !execute(store, "PRAGMA foreign_keys = ON"))
+        return complain(store, path, error_out);
+    return true;
 }
 
-void sqlite_close(struct sqlite *sqlite)
+struct store *sqlite_open(const struct sqlite_schema *schema, const char *url,
+                          unsigned partition, bool is_full,
+                          const char **error_out)
 {
-    for (unsigned i = 0; i < SQLITE_STATEMENTS_MAX; i++) {
-        sqlite3_finalize(sqlite->statements[i]);
-        sqlite->statements[i] = NULL;
+    char path[PATH_BYTES];
+    struct store *store;
+
+    if (!make_path(url, schema->name, partition, path)) {
+        *error_out = "store: expected sqlite:DIR";
+        return NULL;
     }
-    sqlite3_close(sqlite->handle);
-    sqlite->handle = NULL;
+    store = memory_new(sizeof(*store));
+    if (!open_file(store, path, is_full, error_out) ||
+        !migrate(store, schema, error_out))
+        store_close(&store);
+    return store;
 }
 
-bool sqlite_begin(struct sqlite *sqlite)
+void store_close(struct store **store)
 {
-    sqlite->has_failed = false;
-    sqlite->changes = sqlite3_total_changes(sqlite->handle);
-    if (execute(sqlite, "BEGIN IMMEDIATE"))
+    if (!*store)
+        return;
+    for (unsigned i = 0; i < SQLITE_STATEMENTS_MAX; i++)
+        sqlite3_finalize((*store)->statements[i]);
+    sqlite3_close((*store)->handle);
+    memory_free(store);
+}
+
+bool store_begin(struct store *store)
+{
+    store->has_failed = false;
+    store->changes = sqlite3_total_changes(store->handle);
+    if (execute(store, "BEGIN IMMEDIATE"))
         return true;
-    log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+    log_error("store: %s", sqlite3_errmsg(store->handle));
     return false;
 }
 
-static void reset_statements(struct sqlite *sqlite)
+static void reset_statements(struct store *store)
 {
     for (unsigned i = 0; i < SQLITE_STATEMENTS_MAX; i++) {
-        if (sqlite->statements[i])
-            sqlite3_reset(sqlite->statements[i]);
+        if (store->statements[i])
+            sqlite3_reset(store->statements[i]);
     }
 }
 
-bool sqlite_rollback(struct sqlite *sqlite, bool *has_changed_out)
+bool store_rollback(struct store *store, bool *has_changed_out)
 {
-    *has_changed_out = sqlite3_total_changes(sqlite->handle) != sqlite->changes;
-    reset_statements(sqlite);
-    if (!execute(sqlite, "ROLLBACK")) {
-        log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+    *has_changed_out = sqlite3_total_changes(store->handle) != store->changes;
+    reset_statements(store);
+    if (!execute(store, "ROLLBACK")) {
+        log_error("store: %s", sqlite3_errmsg(store->handle));
         return false;
     }
-    return !sqlite->has_failed;
+    return !store->has_failed;
 }
 
-bool sqlite_commit(struct sqlite *sqlite)
+bool store_commit(struct store *store)
 {
-    reset_statements(sqlite);
-    if (!sqlite->has_failed && execute(sqlite, "COMMIT"))
+    reset_statements(store);
+    if (!store->has_failed && execute(store, "COMMIT"))
         return true;
     log_error("store: transaction rolled back: %s",
-              sqlite3_errmsg(sqlite->handle));
-    if (!execute(sqlite, "ROLLBACK"))
-        log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+              sqlite3_errmsg(store->handle));
+    if (!execute(store, "ROLLBACK"))
+        log_error("store: %s", sqlite3_errmsg(store->handle));
     return false;
 }
 
-sqlite3_stmt *sqlite_statement(struct sqlite *sqlite, unsigned index,
+sqlite3_stmt *sqlite_statement(struct store *store, unsigned index,
                                const char *sql)
 {
-    sqlite3_stmt **statement = &sqlite->statements[index];
+    sqlite3_stmt **statement = &store->statements[index];
 
     BUG_ON(index >= SQLITE_STATEMENTS_MAX);
     if (!*statement &&
-        sqlite3_prepare_v3(sqlite->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+        sqlite3_prepare_v3(store->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
                            statement, NULL) != SQLITE_OK) {
-        log_error("store: %s in: %s", sqlite3_errmsg(sqlite->handle), sql);
-        sqlite->has_failed = true;
+        log_error("store: %s in: %s", sqlite3_errmsg(store->handle), sql);
+        store->has_failed = true;
         return NULL;
     }
     sqlite3_reset(*statement);
@@ -171,23 +223,23 @@ void sqlite_bind_u64(sqlite3_stmt *statement, int position, uint64_t number)
     sqlite3_bind_int64(statement, position, (sqlite3_int64)number);
 }
 
-bool sqlite_step(struct sqlite *sqlite, sqlite3_stmt *statement)
+bool sqlite_step(struct store *store, sqlite3_stmt *statement)
 {
     int result = statement ? sqlite3_step(statement) : SQLITE_MISUSE;
 
     if (result == SQLITE_ROW)
         return true;
     if (result != SQLITE_DONE) {
-        sqlite->has_failed = true;
+        store->has_failed = true;
         if (statement)
-            log_error("store: %s", sqlite3_errmsg(sqlite->handle));
+            log_error("store: %s", sqlite3_errmsg(store->handle));
     }
     return false;
 }
 
-void sqlite_run(struct sqlite *sqlite, sqlite3_stmt *statement)
+void sqlite_run(struct store *store, sqlite3_stmt *statement)
 {
-    while (sqlite_step(sqlite, statement))
+    while (sqlite_step(store, statement))
         continue;
     sqlite3_reset(statement);
 }
@@ -207,12 +259,21 @@ uint64_t sqlite_column_u64(sqlite3_stmt *statement, int column)
     return (uint64_t)sqlite3_column_int64(statement, column);
 }
 
+uint64_t sqlite_number(struct store *store, sqlite3_stmt *statement)
+{
+    uint64_t number =
+        sqlite_step(store, statement) ? sqlite_column_u64(statement, 0) : 0;
+
+    sqlite3_reset(statement);
+    return number;
+}
+
 /* Only a new epoch is written: reading alone must cost no write. */
-void sqlite_fence(struct sqlite *sqlite, unsigned index, uint64_t epoch)
+void store_fence(struct store *store, uint64_t epoch)
 {
     sqlite3_stmt *statement =
-        sqlite_statement(sqlite, index, "SELECT epoch FROM ownership");
-    uint64_t latest = sqlite_step(sqlite, statement)
+        sqlite_statement(store, FENCE, "SELECT epoch FROM ownership");
+    uint64_t latest = sqlite_step(store, statement)
                           ? sqlite_column_u64(statement, 0)
                           : UINT64_MAX;
 
@@ -220,44 +281,13 @@ void sqlite_fence(struct sqlite *sqlite, unsigned index, uint64_t epoch)
     if (latest == epoch)
         return;
     if (latest < epoch) {
-        statement = sqlite_statement(sqlite, index + 1,
+        statement = sqlite_statement(store, FENCE_SET,
                                      "UPDATE ownership SET epoch = ?1");
         sqlite_bind_u64(statement, 1, epoch);
-        sqlite_run(sqlite, statement);
+        sqlite_run(store, statement);
         return;
     }
     log_error("store: a later owner of this partition has written; we are not "
               "its owner any more");
-    sqlite->has_failed = true;
-}
-
-/* NULL: not of that form. */
-static const char *folder_of(const char *url)
-{
-    return strncmp(url, "sqlite:", 7) == 0 && url[7] ? url + 7 : NULL;
-}
-
-/* A directory is not made: a mistyped one would look like an empty store. */
-bool sqlite_check_url(const char *url, struct buffer *why_out)
-{
-    const char *folder = folder_of(url);
-    struct stat status;
-
-    if (!folder)
-        buffer_appendf(why_out, "expected sqlite:DIR, got \"%s\"", url);
-    else if (stat(folder, &status) == 0 && !S_ISDIR(status.st_mode))
-        buffer_appendf(why_out, "expected a directory, \"%s\" is none", folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        buffer_appendf(why_out, "expected a directory to write to, \"%s\": %s",
-                       folder, strerror(errno));
-    return why_out->size == 0;
-}
-
-bool sqlite_path(const char *url, const char *name, unsigned partition,
-                 char *out)
-{
-    const char *folder = folder_of(url);
-
-    return folder && snprintf(out, PATH_BYTES, "%s/%s.%02u.db", folder, name,
-                              partition) < PATH_BYTES;
+    store->has_failed = true;
 }

@@ -1,8 +1,11 @@
 #include "base/sqlite.h"
 
+#include "base/config.h"
 #include "folder.h"
 
-enum { PUT, COUNT, GET, BROKEN, FENCE, FENCE_SET };
+enum { PUT = SQLITE_FIRST_STATEMENT, COUNT, GET, BROKEN };
+
+enum { PARTITION = 7 };
 
 static const char *const versions[] = {
     SQLITE_OWNERSHIP_SCHEMA
@@ -12,120 +15,109 @@ static const char *const versions[] = {
 };
 
 static struct folder folder;
-static char path[FOLDER_PATH_BYTES];
-static struct sqlite sqlite;
+static char url[FOLDER_PATH_BYTES];
+static struct store *store;
 
-static bool open_version(int version, const char **error_out)
+static struct store *open_schema(const char *const *migrations, int version,
+                                 const char **error_out)
 {
-    return sqlite_open(&sqlite, path, false, versions, version, error_out);
+    struct sqlite_schema schema = {"thing", migrations, version};
+
+    return sqlite_open(&schema, url, PARTITION, false, error_out);
 }
 
 static void reopen(int version)
 {
     const char *error = NULL;
 
-    CU_ASSERT_TRUE_FATAL(open_version(version, &error));
+    store_close(&store);
+    store = open_schema(versions, version, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(store);
 }
 
 static void open_file(void)
 {
     folder_open(&folder);
-    folder_path(&folder, "", "a.db", path);
+    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
     reopen(2);
 }
 
 static void close_file(void)
 {
-    sqlite_close(&sqlite);
+    store_close(&store);
     folder_close(&folder);
 }
 
 static void begin(void)
 {
-    CU_ASSERT_TRUE_FATAL(sqlite_begin(&sqlite));
+    CU_ASSERT_TRUE_FATAL(store_begin(store));
 }
 
 static void put(uint64_t number, struct slice text, struct slice bytes)
 {
     sqlite3_stmt *statement =
-        sqlite_statement(&sqlite, PUT,
+        sqlite_statement(store, PUT,
                          "INSERT INTO thing (number, text, bytes)"
                          " VALUES (?1, ?2, ?3)");
 
     sqlite_bind_u64(statement, 1, number);
     sqlite_bind_slice(statement, 2, text);
     sqlite_bind_bytes(statement, 3, bytes);
-    sqlite_run(&sqlite, statement);
+    sqlite_run(store, statement);
 }
 
 static uint64_t count(void)
 {
-    sqlite3_stmt *statement =
-        sqlite_statement(&sqlite, COUNT, "SELECT count(*) FROM thing");
-    uint64_t number;
-
-    CU_ASSERT_TRUE_FATAL(sqlite_step(&sqlite, statement));
-    number = sqlite_column_u64(statement, 0);
-    CU_ASSERT_FALSE(sqlite_step(&sqlite, statement));
-    return number;
+    return sqlite_number(
+        store, sqlite_statement(store, COUNT, "SELECT count(*) FROM thing"));
 }
 
 /* Opening. */
 
 static void test_path(void)
 {
-    static const struct {
-        const char *url;
-        unsigned partition;
-        const char *path; /* NULL: refused */
-    } rows[] = {
-        {"sqlite:/var/lib/x", 7, "/var/lib/x/name.07.db"},
-        {"sqlite:run", 63, "run/name.63.db"},
-        {"sqlite:", 0, NULL},
-        {"sqlit:/x", 0, NULL},
-        {"SQLITE:/x", 0, NULL},
-        {"/x", 0, NULL},
-        {"", 0, NULL},
-    };
+    char file[FOLDER_PATH_BYTES];
 
-    enum { ROOM = 4096, LONGEST = ROOM - sizeof("/name.00.db") };
+    open_file();
+    CU_ASSERT_EQUAL(access(folder_path(&folder, "", "thing.07.db", file), F_OK),
+                    0);
+    close_file();
+}
 
-    char out[ROOM];
-    char url[ROOM + 8] = "sqlite:";
+static void test_no_url(void)
+{
+    static const char *const rows[] = {"sqlite:", "sqlit:/x", "SQLITE:/x", "/x",
+                                       ""};
+    static const struct sqlite_schema schema = {"thing", versions, 2};
+    char long_url[4096 + sizeof("sqlite:")] = "sqlite:";
+    const char *error = NULL;
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        bool is_good = sqlite_path(rows[i].url, "name", rows[i].partition, out);
-
-        CU_ASSERT_EQUAL(is_good, rows[i].path != NULL);
-        if (is_good)
-            CU_ASSERT_STRING_EQUAL(out, rows[i].path);
+        CU_ASSERT_PTR_NULL(sqlite_open(&schema, rows[i], 0, false, &error));
+        CU_ASSERT_STRING_EQUAL(error, "store: expected sqlite:DIR");
     }
-    memset(url + 7, 'x', LONGEST + 1);
-    CU_ASSERT_FALSE(sqlite_path(url, "name", 0, out));
-    url[7 + LONGEST] = '\0';
-    CU_ASSERT_TRUE(sqlite_path(url, "name", 0, out));
-    CU_ASSERT_EQUAL(strlen(out), ROOM - 1);
+    memset(long_url + 7, 'x', 4096 - sizeof("/thing.00.db") + 1);
+    CU_ASSERT_PTR_NULL(sqlite_open(&schema, long_url, 0, false, &error));
+    CU_ASSERT_STRING_EQUAL(error, "store: expected sqlite:DIR");
 }
 
 /* Each migration once, in order, whatever the version found. */
 static void test_migrations(void)
 {
-    open_file();
-    sqlite_close(&sqlite);
-    unlink(path);
+    folder_open(&folder);
+    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
     reopen(1);
     begin();
-    sqlite_run(&sqlite,
-               sqlite_statement(&sqlite, PUT,
+    sqlite_run(store,
+               sqlite_statement(store, PUT,
                                 "INSERT INTO thing (text) VALUES ('one')"));
-    CU_ASSERT_TRUE(sqlite_commit(&sqlite));
+    CU_ASSERT_TRUE(store_commit(store));
     for (int i = 0; i < 2; i++) { /* the second time there is nothing to do */
         sqlite3_stmt *get;
 
-        sqlite_close(&sqlite);
         reopen(2);
-        get = sqlite_statement(&sqlite, GET, "SELECT text, bytes FROM thing");
-        CU_ASSERT_TRUE_FATAL(sqlite_step(&sqlite, get));
+        get = sqlite_statement(store, GET, "SELECT text, bytes FROM thing");
+        CU_ASSERT_TRUE_FATAL(sqlite_step(store, get));
         ASSERT_SLICE(sqlite_column(get, 0), "one!");
         CU_ASSERT_FALSE(slice_is_set(sqlite_column(get, 1)));
     }
@@ -137,10 +129,8 @@ static void test_newer(void)
     const char *error = NULL;
 
     open_file();
-    sqlite_close(&sqlite);
-    CU_ASSERT_FALSE(open_version(1, &error));
+    CU_ASSERT_PTR_NULL(open_schema(versions, 1, &error));
     CU_ASSERT_STRING_EQUAL(error, "its schema is newer than this program");
-    CU_ASSERT_PTR_NULL(sqlite.handle);
     reopen(2); /* as it was */
     close_file();
 }
@@ -154,24 +144,12 @@ static void test_broken_migration(void)
     const char *error = NULL;
 
     open_file();
-    sqlite_close(&sqlite);
-    CU_ASSERT_FALSE(sqlite_open(&sqlite, path, false, broken, 3, &error));
+    CU_ASSERT_PTR_NULL(open_schema(broken, 3, &error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "cannot be migrated"));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "NONSENSE"));
-    CU_ASSERT_TRUE(sqlite_open(&sqlite, path, true, right, 3, &error));
-    close_file();
-}
-
-static void test_not_to_be_had(void)
-{
-    char inside[FOLDER_PATH_BYTES + 8];
-    const char *error = NULL;
-
-    open_file();
-    snprintf(inside, sizeof(inside), "%s/b.db", path); /* in a file */
-    sqlite_close(&sqlite);
-    CU_ASSERT_FALSE(sqlite_open(&sqlite, inside, false, versions, 2, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, inside));
+    store_close(&store);
+    store = open_schema(right, 3, &error);
+    CU_ASSERT_PTR_NOT_NULL(store);
     close_file();
 }
 
@@ -179,22 +157,22 @@ static void test_not_to_be_had(void)
 static void test_folders_are_not_made(void)
 {
     char inner[FOLDER_PATH_BYTES];
-    char file[FOLDER_PATH_BYTES + 16];
     const char *error = NULL;
 
     folder_open(&folder);
     folder_path(&folder, "", "one", inner);
-    snprintf(file, sizeof(file), "%s/a.db", inner);
-    CU_ASSERT_FALSE(sqlite_open(&sqlite, file, false, versions, 2, &error));
+    folder_path(&folder, "sqlite:", "one", url);
+    CU_ASSERT_PTR_NULL(open_schema(versions, 2, &error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, inner));
     CU_ASSERT_NOT_EQUAL(access(inner, F_OK), 0);
     folder_close(&folder);
 }
 
-static void check_url(const char *url, const char *expected)
+static void check_url(const char *text, const char *expected)
 {
     struct buffer why = BUFFER_EMPTY;
 
-    CU_ASSERT_EQUAL(sqlite_check_url(url, &why), expected == NULL);
+    CU_ASSERT_EQUAL(store_check(text, &why), expected == NULL);
     buffer_append_byte(&why, '\0');
     CU_ASSERT_STRING_EQUAL(why.data, expected ? expected : "");
     buffer_deinit(&why);
@@ -202,8 +180,6 @@ static void check_url(const char *url, const char *expected)
 
 static void test_url(void)
 {
-    char url[FOLDER_PATH_BYTES + 16];
-
     open_file();
     check_url("mysql:x", "expected sqlite:DIR, got \"mysql:x\"");
     check_url("sqlite:", "expected sqlite:DIR, got \"sqlite:\"");
@@ -212,9 +188,36 @@ static void test_url(void)
               "No such file or directory");
     check_url("sqlite:/dev/null",
               "expected a directory, \"/dev/null\" is none");
-    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
     check_url(url, NULL);
     close_file();
+}
+
+struct config {
+    char *store;
+    int synchronous;
+};
+
+static void test_options(void)
+{
+    static const struct option options[] = {
+        STORE_OPTIONS(struct config, "things")};
+    static const struct option_table table = {options, ARRAY_SIZE(options)};
+    char *normal[] = {(char[]){"x"}, (char[]){"--synchronous"},
+                      (char[]){"normal"}};
+    struct config config = {0};
+    struct config *configs = &config;
+    struct buffer error = BUFFER_EMPTY;
+
+    CU_ASSERT_TRUE(
+        config_load(&table, (void **)&configs, 1, NULL, 1, normal, &error));
+    CU_ASSERT_STRING_EQUAL(config.store, "sqlite:./run/store");
+    CU_ASSERT_EQUAL(config.synchronous, STORE_FULL);
+    config_free(&table, (void **)&configs, 1);
+    CU_ASSERT_TRUE(
+        config_load(&table, (void **)&configs, 1, NULL, 3, normal, &error));
+    CU_ASSERT_EQUAL(config.synchronous, STORE_NORMAL);
+    config_free(&table, (void **)&configs, 1);
+    buffer_deinit(&error);
 }
 
 /* Transactions. */
@@ -224,8 +227,7 @@ static void test_commit(void)
     open_file();
     begin();
     put(1, SLICE("a"), SLICE_NONE);
-    CU_ASSERT_TRUE(sqlite_commit(&sqlite));
-    sqlite_close(&sqlite);
+    CU_ASSERT_TRUE(store_commit(store));
     reopen(2);
     CU_ASSERT_EQUAL(count(), 1);
     close_file();
@@ -238,16 +240,16 @@ static void test_rollback(void)
     open_file();
     begin();
     CU_ASSERT_EQUAL(count(), 0);
-    CU_ASSERT_TRUE(sqlite_rollback(&sqlite, &has_changed));
+    CU_ASSERT_TRUE(store_rollback(store, &has_changed));
     CU_ASSERT_FALSE(has_changed);
     begin();
     put(1, SLICE("a"), SLICE_NONE);
     CU_ASSERT_EQUAL(count(), 1);
-    CU_ASSERT_TRUE(sqlite_rollback(&sqlite, &has_changed));
+    CU_ASSERT_TRUE(store_rollback(store, &has_changed));
     CU_ASSERT_TRUE(has_changed);
     CU_ASSERT_EQUAL(count(), 0);
     begin(); /* what was undone is not counted */
-    CU_ASSERT_TRUE(sqlite_rollback(&sqlite, &has_changed));
+    CU_ASSERT_TRUE(store_rollback(store, &has_changed));
     CU_ASSERT_FALSE(has_changed);
     close_file();
 }
@@ -262,16 +264,16 @@ static void test_failed(void)
     put(1, SLICE("a"), SLICE_NONE);
     put(1, SLICE("b"), SLICE_NONE);
     put(2, SLICE("c"), SLICE_NONE);
-    CU_ASSERT_FALSE(sqlite_commit(&sqlite));
+    CU_ASSERT_FALSE(store_commit(store));
     CU_ASSERT_EQUAL(count(), 0);
     begin();
     put(1, SLICE("a"), SLICE_NONE);
     put(1, SLICE("b"), SLICE_NONE);
-    CU_ASSERT_FALSE(sqlite_rollback(&sqlite, &has_changed));
+    CU_ASSERT_FALSE(store_rollback(store, &has_changed));
     CU_ASSERT_TRUE(has_changed);
     begin();
     put(1, SLICE("a"), SLICE_NONE);
-    CU_ASSERT_TRUE(sqlite_commit(&sqlite));
+    CU_ASSERT_TRUE(store_commit(store));
     CU_ASSERT_EQUAL(count(), 1);
     close_file();
 }
@@ -283,14 +285,13 @@ static void test_bad_statement(void)
 
     open_file();
     begin();
-    statement =
-        sqlite_statement(&sqlite, BROKEN, "SELECT nothing FROM nowhere");
+    statement = sqlite_statement(store, BROKEN, "SELECT nothing FROM nowhere");
     CU_ASSERT_PTR_NULL(statement);
     sqlite_bind_u64(statement, 1, 1);
-    CU_ASSERT_FALSE(sqlite_step(&sqlite, statement));
-    CU_ASSERT_FALSE(sqlite_commit(&sqlite));
+    CU_ASSERT_FALSE(sqlite_step(store, statement));
+    CU_ASSERT_FALSE(store_commit(store));
     begin();
-    CU_ASSERT_TRUE(sqlite_commit(&sqlite));
+    CU_ASSERT_TRUE(store_commit(store));
     close_file();
 }
 
@@ -309,14 +310,14 @@ static void test_values(void)
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         put(numbers[i], texts[i], texts[i]);
     put(77, SLICE_NONE, (struct slice){"a\0b", 3});
-    CU_ASSERT_TRUE(sqlite_commit(&sqlite));
-    get = sqlite_statement(&sqlite, GET,
+    CU_ASSERT_TRUE(store_commit(store));
+    get = sqlite_statement(store, GET,
                            "SELECT number, text, bytes FROM thing"
                            " WHERE number = ?1");
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         sqlite3_reset(get);
         sqlite_bind_u64(get, 1, numbers[i]);
-        CU_ASSERT_TRUE_FATAL(sqlite_step(&sqlite, get));
+        CU_ASSERT_TRUE_FATAL(sqlite_step(store, get));
         CU_ASSERT_EQUAL(sqlite_column_u64(get, 0), numbers[i]);
         CU_ASSERT_TRUE(slice_equal(sqlite_column(get, 1), texts[i]));
         CU_ASSERT_TRUE(slice_equal(sqlite_column(get, 2), texts[i]));
@@ -325,9 +326,24 @@ static void test_values(void)
     }
     sqlite3_reset(get);
     sqlite_bind_u64(get, 1, 77);
-    CU_ASSERT_TRUE_FATAL(sqlite_step(&sqlite, get));
+    CU_ASSERT_TRUE_FATAL(sqlite_step(store, get));
     CU_ASSERT_TRUE(slice_equal(sqlite_column(get, 2), //
                                (struct slice){"a\0b", 3}));
+    close_file();
+}
+
+static void test_number(void)
+{
+    open_file();
+    begin();
+    put(1, SLICE("a"), SLICE_NONE);
+    CU_ASSERT_EQUAL(count(), 1);
+    CU_ASSERT_EQUAL(
+        sqlite_number(store, sqlite_statement(
+                                 store, GET,
+                                 "SELECT number FROM thing WHERE number = 2")),
+        0);
+    CU_ASSERT_TRUE(store_commit(store)); /* no row is no failure */
     close_file();
 }
 
@@ -338,16 +354,16 @@ static void test_statement_reused(void)
     sqlite3_stmt *first;
 
     open_file();
-    first = sqlite_statement(&sqlite, GET, sql);
+    first = sqlite_statement(store, GET, sql);
     sqlite_bind_slice(first, 1, SLICE("a"));
     sqlite_bind_u64(first, 2, 9);
-    CU_ASSERT_TRUE(sqlite_step(&sqlite, first));
-    CU_ASSERT_PTR_EQUAL(sqlite_statement(&sqlite, GET, sql), first);
-    CU_ASSERT_TRUE(sqlite_step(&sqlite, first));
+    CU_ASSERT_TRUE(sqlite_step(store, first));
+    CU_ASSERT_PTR_EQUAL(sqlite_statement(store, GET, sql), first);
+    CU_ASSERT_TRUE(sqlite_step(store, first));
     CU_ASSERT_FALSE(slice_is_set(sqlite_column(first, 0)));
     CU_ASSERT_FALSE(slice_is_set(sqlite_column(first, 1)));
-    CU_ASSERT_TRUE(sqlite_step(&sqlite, first));
-    CU_ASSERT_FALSE(sqlite_step(&sqlite, first));
+    CU_ASSERT_TRUE(sqlite_step(store, first));
+    CU_ASSERT_FALSE(sqlite_step(store, first));
     close_file();
 }
 
@@ -357,9 +373,9 @@ static void test_statement_reused(void)
 static bool write_as(uint64_t epoch)
 {
     begin();
-    sqlite_fence(&sqlite, FENCE, epoch);
+    store_fence(store, epoch);
     put(epoch, SLICE("x"), SLICE_NONE);
-    return sqlite_commit(&sqlite);
+    return store_commit(store);
 }
 
 static void test_fence(void)
@@ -371,12 +387,11 @@ static void test_fence(void)
     CU_ASSERT_TRUE(write_as(7));
     CU_ASSERT_FALSE(write_as(6));
     CU_ASSERT_EQUAL(count(), 2);
-    sqlite_close(&sqlite);
     reopen(2);
     CU_ASSERT_FALSE(write_as(6));
     begin(); /* the owner, who only reads, writes nothing */
-    sqlite_fence(&sqlite, FENCE, 7);
-    CU_ASSERT_TRUE(sqlite_rollback(&sqlite, &has_changed));
+    store_fence(store, 7);
+    CU_ASSERT_TRUE(store_rollback(store, &has_changed));
     CU_ASSERT_FALSE(has_changed);
     CU_ASSERT_TRUE(write_as(8));
     close_file();
@@ -384,17 +399,19 @@ static void test_fence(void)
 
 static const struct unit_case cases[] = {
     {"path", test_path},
+    {"no url", test_no_url},
     {"migrations", test_migrations},
     {"a newer schema", test_newer},
     {"a broken migration", test_broken_migration},
-    {"not to be had", test_not_to_be_had},
     {"folders are not made", test_folders_are_not_made},
     {"url", test_url},
+    {"options", test_options},
     {"commit", test_commit},
     {"rollback", test_rollback},
     {"a failed statement", test_failed},
     {"a bad statement", test_bad_statement},
     {"values", test_values},
+    {"a number", test_number},
     {"a statement used again", test_statement_reused},
     {"fence", test_fence},
 };
