@@ -23,6 +23,8 @@ bool store_begin(struct store *store) WARN_UNUSED;
 bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
 /* False: nothing of this transaction happened. */
 bool store_commit(struct store *store) WARN_UNUSED;
+/* See base/sqlite.h. */
+const char *store_refusal(const struct store *store);
 /* We write as the owner of that epoch; a later one has written: the
  * transaction fails. */
 void store_fence(struct store *store, uint64_t epoch);

@@ -138,6 +138,11 @@ bool store_commit(struct store *store)
     return sqlite_commit(&store->sqlite);
 }
 
+const char *store_refusal(const struct store *store)
+{
+    return sqlite_refusal(&store->sqlite);
+}
+
 void store_fence(struct store *store, uint64_t epoch)
 {
     sqlite_fence(&store->sqlite, FENCE, epoch);

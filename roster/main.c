@@ -42,6 +42,7 @@ int main(int argc, char **argv)
         .begin = roster_begin,
         .rollback = roster_rollback,
         .commit = roster_commit,
+        .refusal = roster_refusal,
     };
 
     return service_main(&spec, argc, argv);

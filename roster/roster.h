@@ -36,6 +36,7 @@ void roster_close(void *state);
 bool roster_begin(void *state) WARN_UNUSED;
 bool roster_rollback(void *state, bool *has_changed_out) WARN_UNUSED;
 bool roster_commit(void *state) WARN_UNUSED;
+const char *roster_refusal(const void *state);
 extern const struct service_handler roster_handlers[];
 extern const size_t roster_handler_count;
 /* Begins every handler that writes: only the latest owner may. */

@@ -41,6 +41,7 @@ bool store_begin(struct store *store) WARN_UNUSED;
 bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
 bool store_commit(struct store *store) WARN_UNUSED;
 /* See base/sqlite.h. */
+const char *store_refusal(const struct store *store);
 void store_fence(struct store *store, uint64_t epoch);
 
 /* 32 random bytes made with the store: for keys of accounts that are not. */

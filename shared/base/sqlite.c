@@ -97,6 +97,7 @@ void sqlite_close(struct sqlite *sqlite)
 bool sqlite_begin(struct sqlite *sqlite)
 {
     sqlite->has_failed = false;
+    sqlite->refusal = NULL;
     sqlite->changes = sqlite3_total_changes(sqlite->handle);
     if (execute(sqlite, "BEGIN IMMEDIATE"))
         return true;
@@ -135,6 +136,11 @@ bool sqlite_commit(struct sqlite *sqlite)
     return false;
 }
 
+const char *sqlite_refusal(const struct sqlite *sqlite)
+{
+    return sqlite->refusal;
+}
+
 sqlite3_stmt *sqlite_statement(struct sqlite *sqlite, unsigned index,
                                const char *sql)
 {
@@ -171,6 +177,21 @@ void sqlite_bind_u64(sqlite3_stmt *statement, int position, uint64_t number)
     sqlite3_bind_int64(statement, position, (sqlite3_int64)number);
 }
 
+/* Not the store's fault, but of what it was given? */
+static bool is_refusal(int result)
+{
+    return result == SQLITE_CONSTRAINT || result == SQLITE_TOOBIG ||
+           result == SQLITE_MISMATCH;
+}
+
+/* Of several failures the first one counts. */
+static void note_failure(struct sqlite *sqlite, int result)
+{
+    if (!sqlite->has_failed && is_refusal(result))
+        sqlite->refusal = sqlite3_errstr(result);
+    sqlite->has_failed = true;
+}
+
 bool sqlite_step(struct sqlite *sqlite, sqlite3_stmt *statement)
 {
     int result = statement ? sqlite3_step(statement) : SQLITE_MISUSE;
@@ -178,7 +199,7 @@ bool sqlite_step(struct sqlite *sqlite, sqlite3_stmt *statement)
     if (result == SQLITE_ROW)
         return true;
     if (result != SQLITE_DONE) {
-        sqlite->has_failed = true;
+        note_failure(sqlite, result);
         if (statement)
             log_error("store: %s", sqlite3_errmsg(sqlite->handle));
     }

@@ -19,8 +19,9 @@ enum { SQLITE_STATEMENTS_MAX = 48 };
 struct sqlite {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX];
-    bool has_failed; /* in this transaction */
-    int changes;     /* before it */
+    bool has_failed;     /* in this transaction */
+    const char *refusal; /* see sqlite_refusal */
+    int changes;         /* before it */
 };
 
 /* Of an option: "sqlite:DIR", a directory that is there and can be written.
@@ -43,6 +44,10 @@ bool sqlite_begin(struct sqlite *sqlite) WARN_UNUSED;
 bool sqlite_commit(struct sqlite *sqlite) WARN_UNUSED;
 /* Undoes the transaction.  False: a statement of it had failed. */
 bool sqlite_rollback(struct sqlite *sqlite, bool *has_changed_out) WARN_UNUSED;
+
+/* After a transaction that has failed: why, when what it was given cannot be
+ * stored and trying again is no use (static text); NULL: the store's fault. */
+const char *sqlite_refusal(const struct sqlite *sqlite);
 
 /* The statement kept under `index`, prepared from `sql` on first use, reset and
  * with nothing bound. */

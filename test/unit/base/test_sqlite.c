@@ -276,6 +276,27 @@ static void test_failed(void)
     close_file();
 }
 
+/* Is it what was given, or the store?  The first failure says. */
+static void test_refusal(void)
+{
+    open_file();
+    begin();
+    put(1, SLICE("a"), SLICE_NONE);
+    CU_ASSERT_PTR_NULL(sqlite_refusal(&sqlite));
+    put(1, SLICE("b"), SLICE_NONE);
+    CU_ASSERT_FALSE(sqlite_commit(&sqlite));
+    CU_ASSERT_STRING_EQUAL(sqlite_refusal(&sqlite), "constraint failed");
+    begin();
+    CU_ASSERT_PTR_NULL(sqlite_refusal(&sqlite));
+    CU_ASSERT_FALSE(sqlite_step(
+        &sqlite, sqlite_statement(&sqlite, BROKEN, "SELECT x FROM nowhere")));
+    put(1, SLICE("a"), SLICE_NONE);
+    put(1, SLICE("b"), SLICE_NONE);
+    CU_ASSERT_FALSE(sqlite_commit(&sqlite));
+    CU_ASSERT_PTR_NULL(sqlite_refusal(&sqlite));
+    close_file();
+}
+
 /* A statement that cannot be prepared is one that fails. */
 static void test_bad_statement(void)
 {
@@ -393,6 +414,7 @@ static const struct unit_case cases[] = {
     {"commit", test_commit},
     {"rollback", test_rollback},
     {"a failed statement", test_failed},
+    {"what was given is refused", test_refusal},
     {"a bad statement", test_bad_statement},
     {"values", test_values},
     {"a statement used again", test_statement_reused},

@@ -158,6 +158,7 @@ static void test_nothing_without_an_account(void)
     open_store();
     store_set_item(store, SLICE(ANN), &item);
     CU_ASSERT_FALSE(store_commit(store));
+    CU_ASSERT_PTR_NOT_NULL(store_refusal(store));
     begin();
     store_set_keys(store, SLICE(ANN), SLICE(SHA_256), &keys);
     CU_ASSERT_FALSE(store_commit(store));
