@@ -68,6 +68,14 @@ static const char *verb_name(enum subscription_verb verb)
     return names[verb];
 }
 
+/* An event that does not say who asked is refused without a word. */
+static void refuse(const struct event *request, const char *condition,
+                   struct output *output)
+{
+    if (request->session && slice_is_set(request->node))
+        reply_error(request, condition, output);
+}
+
 /* RFC 6121 3.1.2, 3.1.5, 3.2.1, 3.3.2: the user's own half. */
 enum handled on_subscription_request(void *state, const struct event *event,
                                      struct output *output,
@@ -84,8 +92,12 @@ enum handled on_subscription_request(void *state, const struct event *event,
         return REJECT;
     }
     roster_fence(roster, output);
-    if (!store_has_account(roster->store, user) || slice_equal(user, event->to))
+    if (slice_equal(user, event->to))
         return HANDLED;
+    if (!store_has_account(roster->store, user)) {
+        refuse(event, "item-not-found", output);
+        return HANDLED;
+    }
     store_find_item(roster->store, &roster->arena, user, event->to, &item);
     step = subscription_outbound(item.state, verb);
     if (!step.passes)

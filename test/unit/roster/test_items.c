@@ -334,6 +334,24 @@ static void test_full_roster(void)
     fixture_close();
 }
 
+/* The session is still there, the account is not. */
+static void test_no_account(void)
+{
+    struct event event = fixture_event(EVENT_ACCOUNT_DELETE);
+
+    fixture_open();
+    event.to = SLICE(ANN);
+    event.node = SLICE("oceanctl");
+    fixture_send(&event);
+    output_clear(&output);
+    check_refused(ITEM("/>"), "item-not-found");
+    check_refused(ITEM(" subscription='remove'/>"), "item-not-found");
+    event = fixture_iq("get", QUERY "/>");
+    fixture_send(&event);
+    CU_ASSERT_TRUE(is_refused("item-not-found"));
+    fixture_close();
+}
+
 static void test_wrong_requests(void)
 {
     struct event event;
@@ -378,6 +396,7 @@ int main(void)
         {"a request is not removed", test_request_is_not_removed},
         {"long sets", test_long_sets},
         {"a full roster", test_full_roster},
+        {"no account", test_no_account},
         {"wrong requests", test_wrong_requests},
     };
 

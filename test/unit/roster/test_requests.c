@@ -137,6 +137,25 @@ static void test_nobody_concerned(void)
     fixture_close();
 }
 
+#define REFUSED(condition)                                                     \
+    "inbox:f1 stanza.deliver #7 presence/error eve@x/pc <" CONTACT             \
+    " {<error type='cancel'><" condition                                       \
+    " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>}"
+
+/* The session is still there, the account is not. */
+static void test_no_account(void)
+{
+    struct event event = fixture_subscription(EVENT_SUBSCRIPTION_REQUEST,
+                                              "eve@x/pc", CONTACT, "subscribe");
+
+    fixture_open();
+    event.session = 7;
+    event.node = SLICE("f1");
+    fixture_send(&event);
+    EXPECT(&output, REFUSED("item-not-found"));
+    fixture_close();
+}
+
 /* Contacts for presence. */
 
 static struct event ask(bool is_first)
@@ -268,6 +287,7 @@ int main(void)
         {"changes", test_changes},
         {"an approval lists the contact", test_approval_lists_the_contact},
         {"nobody concerned", test_nobody_concerned},
+        {"no account", test_no_account},
         {"contacts", test_contacts},
         {"many contacts", test_many_contacts},
         {"requests at login", test_requests_at_login},
