@@ -49,7 +49,7 @@ static void change_state(struct roster *roster, const struct event *cause,
 
     item->state = next;
     if (!subscription_is_pending_in(next))
-        item->request = SLICE_NONE;
+        item->request = (struct store_request){.payload = SLICE_NONE};
     if (!item->is_listed && next == SUBSCRIPTION_NONE)
         store_remove_item(roster->store, user, item->jid);
     else
@@ -137,6 +137,17 @@ static void answer_again(const struct event *event, enum subscription_verb verb,
         send_arrive(event, event->to, event->from, "subscribed", NULL, output);
 }
 
+static struct store_request request_of(const struct event *arrive)
+{
+    return (struct store_request){
+        .payload =
+            slice_is_set(arrive->payload) ? arrive->payload : SLICE(""),
+        .id = arrive->id,
+        .lang = arrive->lang,
+        .extra = arrive->extra,
+    };
+}
+
 /* RFC 6121 3.1.3, 3.1.6, 3.2.2, 3.3.3: the contact's half. */
 enum handled on_subscription_arrive(void *state, const struct event *event,
                                     struct output *output,
@@ -162,8 +173,7 @@ enum handled on_subscription_arrive(void *state, const struct event *event,
         return HANDLED;
     }
     if (verb == VERB_SUBSCRIBE)
-        item.request =
-            slice_is_set(event->payload) ? event->payload : SLICE("");
+        item.request = request_of(event);
     deliver(event, event->to, AUDIENCE_AVAILABLE, output);
     change_state(roster, event, event->to, &item, step.next, output);
     return HANDLED;
@@ -191,8 +201,10 @@ static void send_request(const struct listing *listing,
     event.subtype = SLICE("subscribe");
     event.from = item->jid;
     event.to = listing->ask->from;
-    if (item->request.size)
-        event.payload = item->request;
+    event.id = item->request.id;
+    event.lang = item->request.lang;
+    event.extra = item->request.extra;
+    event.payload = item->request.payload;
     event.is_durable = true;
     output_to_user(listing->output, SERVICE_DELIVERY, event.to, &event);
 }

@@ -19,13 +19,19 @@ struct store_keys {
     uint64_t iterations;
 };
 
+/* A subscription request as the contact has sent it (RFC 6121 3.1.3). */
+struct store_request {
+    struct slice payload;         /* SLICE_NONE: there is no request */
+    struct slice id, lang, extra; /* xmpp/stanza.h; SLICE_NONE: none */
+};
+
 struct store_item {
     struct slice jid;
     struct slice name;   /* SLICE_NONE: none */
     struct slice groups; /* an encoded list (event_list_*), or SLICE_NONE */
     enum subscription_state state;
-    bool is_listed;       /* false: only a pending request, not shown */
-    struct slice request; /* payload of a pending inbound request */
+    bool is_listed; /* false: only a pending request, not shown */
+    struct store_request request; /* pending inbound */
 };
 
 /* Of the option: may it be a url for store_open?  False: why_out says what was

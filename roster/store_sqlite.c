@@ -33,6 +33,12 @@ static const char *const migrations[] = {
     " ON DELETE CASCADE, jid TEXT NOT NULL, name TEXT, groups BLOB,"
     " state INTEGER NOT NULL, listed INTEGER NOT NULL, request BLOB,"
     " PRIMARY KEY (user, jid)) WITHOUT ROWID;",
+    /* Version 1 kept the payload alone: prefixes may be declared outside of
+     * it, and a client that is given an unbound one ends its stream. */
+    "UPDATE item SET request = x'' WHERE instr(request, x'3a');"
+    "ALTER TABLE item ADD COLUMN request_id TEXT;"
+    "ALTER TABLE item ADD COLUMN request_lang TEXT;"
+    "ALTER TABLE item ADD COLUMN request_extra BLOB;",
 };
 
 struct store {
@@ -201,7 +207,9 @@ void store_each_account(struct store *store, store_name_fn take, void *argument)
 
 /* Items. */
 
-#define ITEM_COLUMNS "jid, name, groups, state, listed, request"
+#define ITEM_COLUMNS                                                           \
+    "jid, name, groups, state, listed, request, request_id, request_lang,"     \
+    " request_extra"
 
 static void read_item(struct arena *arena, sqlite3_stmt *row,
                       struct store_item *item)
@@ -211,7 +219,10 @@ static void read_item(struct arena *arena, sqlite3_stmt *row,
     item->groups = arena_copy(arena, sqlite_column(row, 2));
     item->state = (enum subscription_state)sqlite_column_u64(row, 3);
     item->is_listed = sqlite_column_u64(row, 4) != 0;
-    item->request = arena_copy(arena, sqlite_column(row, 5));
+    item->request.payload = arena_copy(arena, sqlite_column(row, 5));
+    item->request.id = arena_copy(arena, sqlite_column(row, 6));
+    item->request.lang = arena_copy(arena, sqlite_column(row, 7));
+    item->request.extra = arena_copy(arena, sqlite_column(row, 8));
 }
 
 bool store_find_item(struct store *store, struct arena *arena,
@@ -237,14 +248,17 @@ void store_set_item(struct store *store, struct slice user,
     sqlite3_stmt *set =
         with_texts(store, SET_ITEM,
                    "INSERT OR REPLACE INTO item (user, " ITEM_COLUMNS
-                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                    user, item->jid);
 
     sqlite_bind_slice(set, 3, item->name);
     sqlite_bind_bytes(set, 4, item->groups);
     sqlite_bind_u64(set, 5, item->state);
     sqlite_bind_u64(set, 6, item->is_listed);
-    sqlite_bind_bytes(set, 7, item->request);
+    sqlite_bind_bytes(set, 7, item->request.payload);
+    sqlite_bind_slice(set, 8, item->request.id);
+    sqlite_bind_slice(set, 9, item->request.lang);
+    sqlite_bind_bytes(set, 10, item->request.extra);
     sqlite_run(&store->sqlite, set);
 }
 

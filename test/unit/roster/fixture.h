@@ -151,7 +151,7 @@ static inline void fixture_put(const char *jid, enum subscription_state state,
         .jid = slice_of(jid), .state = state, .is_listed = is_listed};
 
     if (subscription_is_pending_in(state))
-        item.request = SLICE("<status>please</status>");
+        item.request.payload = SLICE("<status>please</status>");
     CU_ASSERT_TRUE_FATAL(roster_begin(roster));
     store_set_item(roster->store, SLICE(ANN), &item);
     CU_ASSERT_TRUE_FATAL(roster_commit(roster));

@@ -122,7 +122,7 @@ static void test_request_becomes_listed(void)
     CU_ASSERT_TRUE(fixture_get(CONTACT, &item));
     CU_ASSERT_TRUE(item.is_listed);
     CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_NONE_IN);
-    CU_ASSERT_TRUE(slice_is_set(item.request));
+    CU_ASSERT_TRUE(slice_is_set(item.request.payload));
     fixture_close();
 }
 

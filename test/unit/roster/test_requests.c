@@ -261,20 +261,30 @@ static void test_requests_at_login(void)
     fixture_close();
 }
 
+/* The complete stanza; its payload needs what its tag declares. */
 static void test_request_survives(void)
 {
     struct event request = fixture_arrive(CONTACT, "subscribe");
     struct event event = ask(true);
+    struct buffer body = BUFFER_EMPTY;
 
     fixture_open();
-    request.payload = SLICE("<status>please</status>");
+    request.id = SLICE("s1");
+    request.lang = SLICE("eo");
+    request.extra = SLICE(" xmlns:p='q'");
+    request.payload = SLICE("<p:a/>");
     fixture_send(&request);
     output_clear(&output);
     fixture_reopen();
     fixture_send(&event);
+    event = get_output(0, &body);
+    ASSERT_SLICE(event.id, "s1");
+    ASSERT_SLICE(event.lang, "eo");
+    ASSERT_SLICE(event.extra, " xmlns:p='q'");
+    buffer_deinit(&body);
     EXPECT(&output,
-           "delivery stanza.route presence/subscribe " CLIENT
-           " <" CONTACT PLEASE,
+           "delivery stanza.route presence/subscribe " CLIENT " <" CONTACT
+           " {<p:a/>}",
            "presence contacts.list #7 " ANN " <" CLIENT);
     fixture_close();
 }
