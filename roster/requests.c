@@ -190,7 +190,8 @@ struct listing {
     bool wants_requests;
 };
 
-/* RFC 6121 3.1.3: asked again at every login until the user answers. */
+/* RFC 6121 3.1.3: to each resource that becomes available, until the user
+ * answers. */
 static void send_request(const struct listing *listing,
                          const struct store_item *item)
 {

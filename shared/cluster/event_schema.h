@@ -39,7 +39,7 @@
       "the session is available")                                              \
     X(INTERESTED, "interested", BOOLEAN, is_interested, NULL,                  \
       "the session has asked for the roster")                                  \
-    X(FIRST, "first", BOOLEAN, is_first, NULL, "initial presence")             \
+    X(FIRST, "first", BOOLEAN, is_first, NULL, "becomes available")            \
     X(BEHIND, "behind", BOOLEAN, is_behind, NULL,                              \
       "comes after what is given back")                                        \
     X(CONDITION, "condition", TEXT, condition, NULL,                           \

@@ -83,6 +83,10 @@ def test():
         got = carol.wait_presence("alice@localhost", "subscribe")
         check(got.findtext(CLIENT + "status") == "hi", "its text")
         check(got.find("{urn:p}note") is not None, "what it is extended with")
+        other = cluster.client("carol", frontend=1)  # each resource is asked
+        other.wait_presence("alice@localhost", "subscribe")
+        carol.send("<presence type='unavailable'/><presence/>")
+        carol.wait_presence("alice@localhost", "subscribe")
         carol.send("<presence type='unsubscribed' to='alice@localhost'/>")
         wait_push(alice, "carol@localhost", "none")
 
