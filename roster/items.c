@@ -135,16 +135,21 @@ static const char *remove_item(struct roster *roster,
     return NULL;
 }
 
+bool items_are_full(struct roster *roster, struct slice user)
+{
+    return store_count_items(roster->store, user, true) >=
+           roster->config->max_items;
+}
+
 static const char *set_item(struct roster *roster, const struct event *request,
                             struct slice user, const struct wish *wish,
                             struct output *output)
 {
     struct store_item item;
-    bool is_there = store_find_item(roster->store, &roster->arena, user,
-                                    jid_full(&wish->jid), &item);
 
-    if (!is_there &&
-        store_count_items(roster->store, user) >= roster->config->max_items)
+    store_find_item(roster->store, &roster->arena, user, jid_full(&wish->jid),
+                    &item);
+    if (!item.is_listed && items_are_full(roster, user))
         return "not-acceptable";
     item.name = wish->name;
     item.groups = wish->groups;

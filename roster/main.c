@@ -25,6 +25,14 @@ static const struct option options[] = {
      .min = 1,
      .max = 1000000,
      .help = "contacts in one roster"},
+    {.name = "max_requests",
+     .kind = OPTION_NUMBER,
+     .offset = AT(max_requests),
+     .value = "100",
+     .min = 1,
+     .max = 1000000,
+     .help = "strangers' subscription requests kept for one user; one more "
+             "refuses the oldest"},
 };
 
 int main(int argc, char **argv)

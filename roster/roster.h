@@ -19,6 +19,7 @@ struct roster_config {
     char *store;     /* URL */
     int synchronous; /* 0: full */
     uint64_t max_items;
+    uint64_t max_requests; /* of strangers */
 };
 
 /* State of one partition.  The arena lives as long as a batch. */
@@ -59,6 +60,9 @@ enum handled on_account_list_ask(void *state, const struct event *event,
 /* items.c */
 enum handled on_iq_request(void *state, const struct event *event,
                            struct output *output, const char **reason_out);
+
+/* May no contact be listed any more? */
+bool items_are_full(struct roster *roster, struct slice user);
 
 /* requests.c */
 enum handled on_subscription_request(void *state, const struct event *event,

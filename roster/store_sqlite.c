@@ -17,6 +17,8 @@ enum statement {
     SET_ITEM,
     REMOVE_ITEM,
     COUNT_ITEMS,
+    LAST_REQUEST,
+    OLDEST_REQUEST,
     EACH_ITEM,
 };
 
@@ -39,6 +41,7 @@ static const char *const migrations[] = {
     "ALTER TABLE item ADD COLUMN request_id TEXT;"
     "ALTER TABLE item ADD COLUMN request_lang TEXT;"
     "ALTER TABLE item ADD COLUMN request_extra BLOB;",
+    "ALTER TABLE item ADD COLUMN request_number INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct store {
@@ -209,7 +212,7 @@ void store_each_account(struct store *store, store_name_fn take, void *argument)
 
 #define ITEM_COLUMNS                                                           \
     "jid, name, groups, state, listed, request, request_id, request_lang,"     \
-    " request_extra"
+    " request_extra, request_number"
 
 static void read_item(struct arena *arena, sqlite3_stmt *row,
                       struct store_item *item)
@@ -223,23 +226,31 @@ static void read_item(struct arena *arena, sqlite3_stmt *row,
     item->request.id = arena_copy(arena, sqlite_column(row, 6));
     item->request.lang = arena_copy(arena, sqlite_column(row, 7));
     item->request.extra = arena_copy(arena, sqlite_column(row, 8));
+    item->request.number = sqlite_column_u64(row, 9);
+}
+
+static bool one_item(struct store *store, struct arena *arena,
+                     sqlite3_stmt *find, struct store_item *item_out)
+{
+    bool is_there = sqlite_step(&store->sqlite, find);
+
+    if (is_there)
+        read_item(arena, find, item_out);
+    sqlite3_reset(find);
+    return is_there;
 }
 
 bool store_find_item(struct store *store, struct arena *arena,
                      struct slice user, struct slice jid,
                      struct store_item *item_out)
 {
-    sqlite3_stmt *find = with_texts(store, FIND_ITEM,
-                                    "SELECT " ITEM_COLUMNS
-                                    " FROM item WHERE user = ?1 AND jid = ?2",
-                                    user, jid);
-    bool is_there = sqlite_step(&store->sqlite, find);
-
     *item_out = (struct store_item){.jid = jid};
-    if (is_there)
-        read_item(arena, find, item_out);
-    sqlite3_reset(find);
-    return is_there;
+    return one_item(store, arena,
+                    with_texts(store, FIND_ITEM,
+                               "SELECT " ITEM_COLUMNS
+                               " FROM item WHERE user = ?1 AND jid = ?2",
+                               user, jid),
+                    item_out);
 }
 
 void store_set_item(struct store *store, struct slice user,
@@ -248,7 +259,7 @@ void store_set_item(struct store *store, struct slice user,
     sqlite3_stmt *set =
         with_texts(store, SET_ITEM,
                    "INSERT OR REPLACE INTO item (user, " ITEM_COLUMNS
-                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                    user, item->jid);
 
     sqlite_bind_slice(set, 3, item->name);
@@ -259,6 +270,7 @@ void store_set_item(struct store *store, struct slice user,
     sqlite_bind_slice(set, 8, item->request.id);
     sqlite_bind_slice(set, 9, item->request.lang);
     sqlite_bind_bytes(set, 10, item->request.extra);
+    sqlite_bind_u64(set, 11, item->request.number);
     sqlite_run(&store->sqlite, set);
 }
 
@@ -270,12 +282,36 @@ void store_remove_item(struct store *store, struct slice user, struct slice jid)
                           jid));
 }
 
-uint64_t store_count_items(struct store *store, struct slice user)
+uint64_t store_count_items(struct store *store, struct slice user,
+                           bool is_listed)
 {
-    return one_number(store,
-                      with_texts(store, COUNT_ITEMS,
-                                 "SELECT count(*) FROM item WHERE user = ?1",
-                                 user, SLICE_NONE));
+    sqlite3_stmt *count = with_texts(store, COUNT_ITEMS,
+                                     "SELECT count(*) FROM item"
+                                     " WHERE user = ?1 AND listed = ?2",
+                                     user, SLICE_NONE);
+
+    sqlite_bind_u64(count, 2, is_listed);
+    return one_number(store, count);
+}
+
+uint64_t store_last_request(struct store *store, struct slice user)
+{
+    return one_number(store, with_texts(store, LAST_REQUEST,
+                                        "SELECT max(request_number) FROM item"
+                                        " WHERE user = ?1",
+                                        user, SLICE_NONE));
+}
+
+bool store_find_oldest_request(struct store *store, struct arena *arena,
+                               struct slice user, struct store_item *item_out)
+{
+    return one_item(store, arena,
+                    with_texts(store, OLDEST_REQUEST,
+                               "SELECT " ITEM_COLUMNS
+                               " FROM item WHERE user = ?1 AND listed = 0"
+                               " ORDER BY request_number, jid LIMIT 1",
+                               user, SLICE_NONE),
+                    item_out);
 }
 
 void store_each_item(struct store *store, struct arena *arena,

@@ -21,7 +21,7 @@
 static struct folder fixture_folder;
 static char fixture_url[FOLDER_PATH_BYTES];
 static struct roster_config fixture_config = {
-    .store = fixture_url, .synchronous = 1, .max_items = 5};
+    .store = fixture_url, .synchronous = 1, .max_items = 5, .max_requests = 3};
 static struct roster *roster;
 static struct output output;
 static uint64_t fixture_sequence;

@@ -88,7 +88,7 @@ static void test_add_and_change(void)
            PUSH("<item jid='" CONTACT "' name='' subscription='none'></item>"),
            RESULT);
     CU_ASSERT_TRUE_FATAL(roster_begin(roster));
-    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN)), 1);
+    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN), true), 1);
     CU_ASSERT_TRUE_FATAL(roster_commit(roster));
     fixture_close();
 }
@@ -260,7 +260,7 @@ static void test_wrong_sets(void)
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         check_refused(table[i].payload, table[i].condition);
     CU_ASSERT_TRUE_FATAL(roster_begin(roster));
-    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN)), 0);
+    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN), true), 0);
     CU_ASSERT_TRUE_FATAL(roster_commit(roster));
     fixture_close();
 }
@@ -323,6 +323,8 @@ static void test_full_roster(void)
         CU_ASSERT_EQUAL(output.count, 2);
         output_clear(&output);
     }
+    check_refused(ITEM("/>"), "not-acceptable");
+    fixture_put(CONTACT, SUBSCRIPTION_NONE_IN, false);
     check_refused(ITEM("/>"), "not-acceptable");
     fixture_set(payload); /* one that is there */
     CU_ASSERT_EQUAL(output.count, 2);

@@ -162,7 +162,8 @@ static void test_nothing_without_an_account(void)
     store_set_keys(store, SLICE(ANN), SLICE(SHA_256), &keys);
     CU_ASSERT_FALSE(store_commit(store));
     begin();
-    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN)), 0);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), true), 0);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), false), 0);
     close_store();
 }
 
@@ -187,7 +188,8 @@ static bool is_same_item(const struct store_item *a, const struct store_item *b)
            is_same(a->request.id, b->request.id) &&
            is_same(a->request.lang, b->request.lang) &&
            is_same(a->request.extra, b->request.extra) &&
-           a->state == b->state && a->is_listed == b->is_listed;
+           a->request.number == b->request.number && a->state == b->state &&
+           a->is_listed == b->is_listed;
 }
 
 /* Absent texts stay absent, empty ones empty, bytes as they are. */
@@ -209,7 +211,8 @@ static void test_item_fields(void)
          .request = {.payload = {"<p:a>'\";--</p:a>", 16},
                      .id = {"i", 1},
                      .lang = {"eo", 2},
-                     .extra = {" xmlns:p='q'", 12}}},
+                     .extra = {" xmlns:p='q'", 12},
+                     .number = 7}},
     };
     struct store_item found;
 
@@ -221,7 +224,8 @@ static void test_item_fields(void)
         CU_ASSERT_TRUE(
             store_find_item(store, &arena, SLICE(ANN), SLICE(BOB), &found));
         CU_ASSERT_TRUE(is_same_item(&found, &items[i]));
-        CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN)), 1);
+        CU_ASSERT_EQUAL(
+            store_count_items(store, SLICE(ANN), items[i].is_listed), 1);
     }
     close_store();
 }
@@ -279,7 +283,7 @@ static void test_items_of_users(void)
     set_item(ANN, "1@x", SUBSCRIPTION_TO);
     set_item(ANN, "2@x", SUBSCRIPTION_TO);
     set_item(BOB, "1@x", SUBSCRIPTION_TO);
-    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN)), 2);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), false), 2);
     CU_ASSERT_TRUE(items_are(ANN, "1@x,2@x,"));
     CU_ASSERT_TRUE(items_are("eve@x", ""));
     store_remove_item(store, SLICE(ANN), SLICE("1@x"));
@@ -291,6 +295,41 @@ static void test_items_of_users(void)
     store_add_account(store, SLICE(BOB));
     CU_ASSERT_TRUE(items_are(BOB, ""));
     CU_ASSERT_TRUE(items_are(ANN, "2@x,"));
+    close_store();
+}
+
+static void set_request(const char *jid, uint64_t number, bool is_listed)
+{
+    struct store_item item = {
+        .jid = slice_of(jid),
+        .state = SUBSCRIPTION_NONE_IN,
+        .is_listed = is_listed,
+        .request = {.payload = SLICE(""), .number = number}};
+
+    store_set_item(store, SLICE(ANN), &item);
+}
+
+/* Listed contacts are no strangers, but are numbered with them. */
+static void test_oldest_request(void)
+{
+    struct store_item found;
+
+    open_store();
+    store_add_account(store, SLICE(ANN));
+    CU_ASSERT_EQUAL(store_last_request(store, SLICE(ANN)), 0);
+    CU_ASSERT_FALSE(
+        store_find_oldest_request(store, &arena, SLICE(ANN), &found));
+    set_request("1@x", 3, false);
+    set_request("2@x", 2, false);
+    set_request("3@x", 1, true);
+    set_request("4@x", 4, true);
+    CU_ASSERT_EQUAL(store_last_request(store, SLICE(ANN)), 4);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), false), 2);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), true), 2);
+    CU_ASSERT_TRUE(
+        store_find_oldest_request(store, &arena, SLICE(ANN), &found));
+    ASSERT_SLICE(found.jid, "2@x");
+    CU_ASSERT_EQUAL(store_last_request(store, SLICE(BOB)), 0);
     close_store();
 }
 
@@ -377,9 +416,9 @@ static int version_of(const char *path)
     int version;
 
     CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(file, "PRAGMA user_version", -1,
-                                             &statement, NULL),
-                          SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        sqlite3_prepare_v2(file, "PRAGMA user_version", -1, &statement, NULL),
+        SQLITE_OK);
     CU_ASSERT_EQUAL(sqlite3_step(statement), SQLITE_ROW);
     version = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
@@ -508,6 +547,7 @@ int main(void)
         {"states of an item", test_item_states},
         {"no item", test_no_item},
         {"items of users", test_items_of_users},
+        {"the oldest request", test_oldest_request},
         {"secret", test_secret},
         {"fence", test_fence},
         {"URLs", test_urls},
