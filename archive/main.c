@@ -64,6 +64,13 @@ static bool archive_commit(void *state)
     return store_commit(archive->store);
 }
 
+static const char *archive_refusal(const void *state)
+{
+    const struct archive *archive = state;
+
+    return store_refusal(archive->store);
+}
+
 int main(int argc, char **argv)
 {
     const struct service_spec spec = {
@@ -77,6 +84,7 @@ int main(int argc, char **argv)
         .begin = archive_begin,
         .rollback = archive_rollback,
         .commit = archive_commit,
+        .refusal = archive_refusal,
     };
 
     return service_main(&spec, argc, argv);

@@ -206,7 +206,6 @@ static struct session *make(struct frontend *frontend,
         session_create_detached(frontend, transfer->session, transfer->from);
 
     session_note_presence(session, transfer);
-    session->was_available |= transfer->is_first;
     session->is_interested = transfer->is_interested;
     session->since = transfer->stamp;
     session->move = transfer->request;

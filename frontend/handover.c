@@ -74,7 +74,6 @@ static void send_session(struct sending *sending)
     session_event_init(&event, EVENT_SESSION_TRANSFER, session);
     session_describe(session, &event);
     event.request = sending->handover->request;
-    event.is_first = session->was_available;
     acks_fill(session, &event);
     write_directed(session, &directed);
     event.names = buffer_slice(&directed);

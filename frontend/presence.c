@@ -43,7 +43,7 @@ static enum stream_verdict broadcast(const struct inbound *inbound)
     inbound_event_init(&event, EVENT_SESSION_PRESENCE, inbound);
     event.priority = inbound->stanza->priority;
     event.is_first =
-        !session->was_available && !slice_is_set(inbound->stanza->type);
+        !session->is_available && !slice_is_set(inbound->stanza->type);
     verdict = inbound_send(inbound, SERVICE_DELIVERY, &event);
     if (verdict == STREAM_PARK)
         return verdict;

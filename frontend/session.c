@@ -127,7 +127,6 @@ void session_note_presence(struct session *session, const struct event *event)
     char *end;
 
     session->is_available = !slice_is(event->subtype, "unavailable");
-    session->was_available |= session->is_available;
     session->priority = (int16_t)event->priority;
     memory_free(&session->presence);
     if (!session->is_available)

@@ -34,7 +34,6 @@ struct session {
     bool is_bound;
     bool is_available;
     bool is_interested;
-    bool was_available;             /* has sent an initial presence */
     uint64_t since;                 /* Unix ms */
     struct last_presence *presence; /* NULL: none, or unavailable */
     struct map *directed;           /* JIDs, or NULL */

@@ -92,7 +92,7 @@ void update_accept(struct presence *presence, const struct event *update,
     if (is_told(presence, update))
         return;
     user = user_get(presence, update->from);
-    if (user->contacts.is_known && !user->asked)
+    if (user->contacts.is_known && !user->asked && !update->is_first)
         update_apply(presence, user, update);
     else
         ask(presence, user, update, output);

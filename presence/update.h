@@ -1,8 +1,9 @@
 /*
  * A change of one resource's presence.  It waits for the user's contacts by
- * travelling to the roster and back (contacts.ask, contacts.list), not here;
- * while one is on that way all later ones of that user follow it, so order
- * holds.
+ * travelling to the roster and back (contacts.ask, contacts.list), not here.
+ * So does each by which a resource becomes available, contacts known or not:
+ * the roster has requests for it (RFC 6121 3.1.3).  While one is on that way
+ * all later ones of that user follow it, so order holds.
  */
 #ifndef PRESENCE_UPDATE_H
 #define PRESENCE_UPDATE_H

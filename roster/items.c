@@ -6,33 +6,6 @@
 
 enum { NAME_MAX = 1023, GROUPS_MAX = 50 };
 
-static void reply(const struct event *request, const char *type,
-                  struct slice payload, struct output *output)
-{
-    struct event event;
-
-    event_follow(&event, EVENT_STANZA_DELIVER, request);
-    event.session = request->session;
-    event.kind = STANZA_IQ;
-    event.subtype = slice_of(type);
-    event.id = request->id;
-    event.from = request->to;
-    event.to = request->from;
-    if (payload.size)
-        event.payload = payload;
-    output_to_inbox(output, request->node, &event);
-}
-
-static void reply_error(const struct event *request, const char *condition,
-                        struct output *output)
-{
-    struct buffer payload = BUFFER_EMPTY;
-
-    stanza_write_error(&payload, condition);
-    reply(request, "error", buffer_slice(&payload), output);
-    buffer_deinit(&payload);
-}
-
 /* get */
 
 static void write_listed(void *argument, const struct store_item *item)
@@ -64,7 +37,7 @@ static void get_roster(struct roster *roster, const struct event *request,
     store_each_item(roster->store, &roster->arena, user, write_listed,
                     &payload);
     buffer_append_text(&payload, "</query>");
-    reply(request, "result", buffer_slice(&payload), output);
+    reply_result(request, buffer_slice(&payload), output);
     buffer_deinit(&payload);
 }
 
@@ -162,16 +135,21 @@ static const char *remove_item(struct roster *roster,
     return NULL;
 }
 
+bool items_are_full(struct roster *roster, struct slice user)
+{
+    return store_count_items(roster->store, user, true) >=
+           roster->config->max_items;
+}
+
 static const char *set_item(struct roster *roster, const struct event *request,
                             struct slice user, const struct wish *wish,
                             struct output *output)
 {
     struct store_item item;
-    bool is_there = store_find_item(roster->store, &roster->arena, user,
-                                    jid_full(&wish->jid), &item);
 
-    if (!is_there &&
-        store_count_items(roster->store, user) >= roster->config->max_items)
+    store_find_item(roster->store, &roster->arena, user, jid_full(&wish->jid),
+                    &item);
+    if (!item.is_listed && items_are_full(roster, user))
         return "not-acceptable";
     item.name = wish->name;
     item.groups = wish->groups;
@@ -198,7 +176,23 @@ static void set_roster(struct roster *roster, const struct event *request,
     if (problem)
         reply_error(request, problem, output);
     else
-        reply(request, "result", SLICE_NONE, output);
+        reply_result(request, SLICE_NONE, output);
+}
+
+/* RFC 6121 2.1.4: a session may outlive its account for a moment. */
+static void handle_roster(struct roster *roster, const struct event *request,
+                          struct slice user, struct output *output)
+{
+    bool is_set = slice_is(request->subtype, "set");
+
+    if (is_set)
+        roster_fence(roster, output);
+    if (!store_has_account(roster->store, user))
+        reply_error(request, "item-not-found", output);
+    else if (is_set)
+        set_roster(roster, request, user, output);
+    else
+        get_roster(roster, request, user, output);
 }
 
 enum handled on_iq_request(void *state, const struct event *event,
@@ -206,7 +200,6 @@ enum handled on_iq_request(void *state, const struct event *event,
 {
     struct roster *roster = state;
     struct slice user = jid_text_bare(event->from);
-    bool is_set = slice_is(event->subtype, "set");
 
     (void)reason_out;
     if (event->deadline && clock_unix_ms() > event->deadline) {
@@ -221,11 +214,6 @@ enum handled on_iq_request(void *state, const struct event *event,
         reply_error(event, "bad-request", output);
         return HANDLED;
     }
-    if (is_set) {
-        roster_fence(roster, output);
-        set_roster(roster, event, user, output);
-    } else {
-        get_roster(roster, event, user, output);
-    }
+    handle_roster(roster, event, user, output);
     return HANDLED;
 }

@@ -11,6 +11,14 @@ static const struct option options[] = {
      .min = 1,
      .max = 1000000,
      .help = "contacts in one roster"},
+    {.name = "max_requests",
+     .kind = OPTION_NUMBER,
+     .offset = AT(max_requests),
+     .value = "100",
+     .min = 1,
+     .max = 1000000,
+     .help = "strangers' subscription requests kept for one user; one more "
+             "refuses the oldest"},
 };
 
 int main(int argc, char **argv)
@@ -28,6 +36,7 @@ int main(int argc, char **argv)
         .begin = roster_begin,
         .rollback = roster_rollback,
         .commit = roster_commit,
+        .refusal = roster_refusal,
     };
 
     return service_main(&spec, argc, argv);

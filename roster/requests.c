@@ -49,7 +49,7 @@ static void change_state(struct roster *roster, const struct event *cause,
 
     item->state = next;
     if (!subscription_is_pending_in(next))
-        item->request = SLICE_NONE;
+        item->request = (struct store_request){.payload = SLICE_NONE};
     if (!item->is_listed && next == SUBSCRIPTION_NONE)
         store_remove_item(roster->store, user, item->jid);
     else
@@ -68,32 +68,65 @@ static const char *verb_name(enum subscription_verb verb)
     return names[verb];
 }
 
+/* RFC 6121 3.1.2, 3.1.5: the contact is in the roster from then on. */
+static bool is_listing(enum subscription_verb verb)
+{
+    return verb == VERB_SUBSCRIBE || verb == VERB_SUBSCRIBED;
+}
+
+/* An event that does not say who asked is refused without a word. */
+static void refuse(const struct event *request, const char *condition,
+                   struct output *output)
+{
+    if (request->session && slice_is_set(request->node))
+        reply_error(request, condition, output);
+}
+
+/* NULL, or the condition of the error that the session gets. */
+static const char *send_to_contact(struct roster *roster,
+                                   const struct event *request,
+                                   enum subscription_verb verb,
+                                   struct output *output)
+{
+    struct slice user = jid_text_bare(request->from);
+    struct store_item item;
+    struct subscription_step step;
+
+    if (!store_has_account(roster->store, user))
+        return "item-not-found";
+    store_find_item(roster->store, &roster->arena, user, request->to, &item);
+    step = subscription_outbound(item.state, verb);
+    if (!step.passes)
+        return NULL;
+    if (!item.is_listed && is_listing(verb)) {
+        if (items_are_full(roster, user))
+            return "not-acceptable";
+        item.is_listed = true;
+    }
+    if (step.next != item.state)
+        change_state(roster, request, user, &item, step.next, output);
+    send_arrive(request, user, request->to, verb_name(verb), request, output);
+    return NULL;
+}
+
 /* RFC 6121 3.1.2, 3.1.5, 3.2.1, 3.3.2: the user's own half. */
 enum handled on_subscription_request(void *state, const struct event *event,
                                      struct output *output,
                                      const char **reason_out)
 {
-    struct roster *roster = state;
-    struct slice user = jid_text_bare(event->from);
     enum subscription_verb verb = subscription_verb_of(event->subtype);
-    struct store_item item;
-    struct subscription_step step;
+    const char *problem;
 
     if (verb == VERB_COUNT) {
         *reason_out = "not a subscription";
         return REJECT;
     }
-    roster_fence(roster, output);
-    if (!store_has_account(roster->store, user) || slice_equal(user, event->to))
+    roster_fence(state, output);
+    if (slice_equal(jid_text_bare(event->from), event->to))
         return HANDLED;
-    store_find_item(roster->store, &roster->arena, user, event->to, &item);
-    step = subscription_outbound(item.state, verb);
-    if (!step.passes)
-        return HANDLED;
-    item.is_listed |= verb == VERB_SUBSCRIBE || verb == VERB_SUBSCRIBED;
-    if (step.next != item.state)
-        change_state(roster, event, user, &item, step.next, output);
-    send_arrive(event, user, event->to, verb_name(verb), event, output);
+    problem = send_to_contact(state, event, verb, output);
+    if (problem)
+        refuse(event, problem, output);
     return HANDLED;
 }
 
@@ -125,6 +158,37 @@ static void answer_again(const struct event *event, enum subscription_verb verb,
         send_arrive(event, event->to, event->from, "subscribed", NULL, output);
 }
 
+/* The oldest requests go, so that nobody new is kept out by those who came
+ * before.  Contacts in the roster are no strangers. */
+static void limit_strangers(struct roster *roster, const struct event *arrive,
+                            struct output *output)
+{
+    struct slice user = arrive->to;
+    struct store_item oldest;
+
+    while (store_count_items(roster->store, user, false) >=
+               roster->config->max_requests &&
+           store_find_oldest_request(roster->store, &roster->arena, user,
+                                     &oldest)) {
+        store_remove_item(roster->store, user, oldest.jid);
+        requests_cancel(arrive, user, &oldest, output);
+    }
+}
+
+static void keep_request(struct roster *roster, const struct event *arrive,
+                         struct store_item *item, struct output *output)
+{
+    if (!item->is_listed)
+        limit_strangers(roster, arrive, output);
+    item->request = (struct store_request){
+        .payload = slice_is_set(arrive->payload) ? arrive->payload : SLICE(""),
+        .id = arrive->id,
+        .lang = arrive->lang,
+        .extra = arrive->extra,
+        .number = store_last_request(roster->store, arrive->to) + 1,
+    };
+}
+
 /* RFC 6121 3.1.3, 3.1.6, 3.2.2, 3.3.3: the contact's half. */
 enum handled on_subscription_arrive(void *state, const struct event *event,
                                     struct output *output,
@@ -150,8 +214,7 @@ enum handled on_subscription_arrive(void *state, const struct event *event,
         return HANDLED;
     }
     if (verb == VERB_SUBSCRIBE)
-        item.request =
-            slice_is_set(event->payload) ? event->payload : SLICE("");
+        keep_request(roster, event, &item, output);
     deliver(event, event->to, AUDIENCE_AVAILABLE, output);
     change_state(roster, event, event->to, &item, step.next, output);
     return HANDLED;
@@ -168,7 +231,8 @@ struct listing {
     bool wants_requests;
 };
 
-/* RFC 6121 3.1.3: asked again at every login until the user answers. */
+/* RFC 6121 3.1.3: to each resource that becomes available, until the user
+ * answers. */
 static void send_request(const struct listing *listing,
                          const struct store_item *item)
 {
@@ -179,8 +243,10 @@ static void send_request(const struct listing *listing,
     event.subtype = SLICE("subscribe");
     event.from = item->jid;
     event.to = listing->ask->from;
-    if (item->request.size)
-        event.payload = item->request;
+    event.id = item->request.id;
+    event.lang = item->request.lang;
+    event.extra = item->request.extra;
+    event.payload = item->request.payload;
     event.is_durable = true;
     output_to_user(listing->output, SERVICE_DELIVERY, event.to, &event);
 }
@@ -191,6 +257,9 @@ static void take_item(void *argument, const struct store_item *item)
 
     if (listing->wants_requests && subscription_is_pending_in(item->state))
         send_request(listing, item);
+    if (!subscription_has_to(item->state) &&
+        !subscription_has_from(item->state))
+        return; /* presence has nothing to do with it */
     if (listing->count + 2 > listing->room) {
         listing->room = listing->room ? 2 * listing->room : 64;
         listing->texts = memory_resize(listing->texts,

@@ -73,3 +73,10 @@ bool roster_commit(void *state)
 
     return store_commit(roster->store);
 }
+
+const char *roster_refusal(const void *state)
+{
+    const struct roster *roster = state;
+
+    return store_refusal(roster->store);
+}

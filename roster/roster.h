@@ -5,6 +5,7 @@
  *   accounts.c       SCRAM keys, what oceanctl asks
  *   items.c          jabber:iq:roster get and set (RFC 6121 2)
  *   requests.c       subscription requests, both halves (RFC 6121 3)
+ *   reply.c          what the session that asked is told
  *   push.c           what every change tells the user's other sessions
  *   subscription.c   RFC 6121 appendix A
  */
@@ -18,6 +19,7 @@ struct roster_config {
     char *store;     /* URL */
     int synchronous; /* enum store_synchronous */
     uint64_t max_items;
+    uint64_t max_requests; /* of strangers */
 };
 
 /* State of one partition.  The arena lives as long as a batch. */
@@ -36,6 +38,7 @@ void roster_close(void *state);
 bool roster_begin(void *state) WARN_UNUSED;
 bool roster_rollback(void *state, bool *has_changed_out) WARN_UNUSED;
 bool roster_commit(void *state) WARN_UNUSED;
+const char *roster_refusal(const void *state);
 extern const struct service_handler roster_handlers[];
 extern const size_t roster_handler_count;
 /* Begins every handler that writes: only the latest owner may. */
@@ -58,6 +61,9 @@ enum handled on_account_list_ask(void *state, const struct event *event,
 enum handled on_iq_request(void *state, const struct event *event,
                            struct output *output, const char **reason_out);
 
+/* May no contact be listed any more? */
+bool items_are_full(struct roster *roster, struct slice user);
+
 /* requests.c */
 enum handled on_subscription_request(void *state, const struct event *event,
                                      struct output *output,
@@ -70,6 +76,14 @@ enum handled on_contacts_ask(void *state, const struct event *event,
 /* Ends what there is between the two, towards the contact (RFC 6121 2.5.2). */
 void requests_cancel(const struct event *cause, struct slice user,
                      const struct store_item *item, struct output *output);
+
+/* reply.c */
+/* Straight to the session's frontend. */
+void reply_result(const struct event *request, struct slice payload,
+                  struct output *output);
+/* `condition`: RFC 6120 8.3.3 */
+void reply_error(const struct event *request, const char *condition,
+                 struct output *output);
 
 /* push.c */
 /* <item/> as rosters and pushes show it; `subscription` NULL: from its state */

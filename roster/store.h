@@ -18,13 +18,20 @@ struct store_keys {
     uint64_t iterations;
 };
 
+/* A subscription request as the contact has sent it (RFC 6121 3.1.3). */
+struct store_request {
+    struct slice payload;         /* SLICE_NONE: there is no request */
+    struct slice id, lang, extra; /* xmpp/stanza.h; SLICE_NONE: none */
+    uint64_t number;              /* of one user's, rising */
+};
+
 struct store_item {
     struct slice jid;
     struct slice name;   /* SLICE_NONE: none */
     struct slice groups; /* an encoded list (event_list_*), or SLICE_NONE */
     enum subscription_state state;
-    bool is_listed;       /* false: only a pending request, not shown */
-    struct slice request; /* payload of a pending inbound request */
+    bool is_listed;               /* false: only a pending request, not shown */
+    struct store_request request; /* pending inbound */
 };
 
 /* `url`: "sqlite:DIR".  NULL: error_out says why. */
@@ -56,7 +63,13 @@ void store_set_item(struct store *store, struct slice user,
                     const struct store_item *item);
 void store_remove_item(struct store *store, struct slice user,
                        struct slice jid);
-uint64_t store_count_items(struct store *store, struct slice user);
+uint64_t store_count_items(struct store *store, struct slice user,
+                           bool is_listed);
+/* The highest there is; 0: none. */
+uint64_t store_last_request(struct store *store, struct slice user);
+/* The unlisted item whose request has the lowest number; false: none. */
+bool store_find_oldest_request(struct store *store, struct arena *arena,
+                               struct slice user, struct store_item *item_out);
 /* Items live in the arena. */
 typedef void (*store_item_fn)(void *argument, const struct store_item *item);
 void store_each_item(struct store *store, struct arena *arena,

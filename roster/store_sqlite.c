@@ -13,6 +13,8 @@ enum statement {
     SET_ITEM,
     REMOVE_ITEM,
     COUNT_ITEMS,
+    LAST_REQUEST,
+    OLDEST_REQUEST,
     EACH_ITEM,
 };
 
@@ -29,6 +31,13 @@ static const char *const migrations[] = {
     " ON DELETE CASCADE, jid TEXT NOT NULL, name TEXT, groups BLOB,"
     " state INTEGER NOT NULL, listed INTEGER NOT NULL, request BLOB,"
     " PRIMARY KEY (user, jid)) WITHOUT ROWID;",
+    /* Version 1 kept the payload alone: prefixes may be declared outside of
+     * it, and a client that is given an unbound one ends its stream. */
+    "UPDATE item SET request = x'' WHERE instr(request, x'3a');"
+    "ALTER TABLE item ADD COLUMN request_id TEXT;"
+    "ALTER TABLE item ADD COLUMN request_lang TEXT;"
+    "ALTER TABLE item ADD COLUMN request_extra BLOB;",
+    "ALTER TABLE item ADD COLUMN request_number INTEGER NOT NULL DEFAULT 0;",
 };
 
 struct store *store_open(const char *url, unsigned partition, bool is_full,
@@ -137,7 +146,9 @@ void store_each_account(struct store *store, store_name_fn take, void *argument)
 
 /* Items. */
 
-#define ITEM_COLUMNS "jid, name, groups, state, listed, request"
+#define ITEM_COLUMNS                                                           \
+    "jid, name, groups, state, listed, request, request_id, request_lang,"     \
+    " request_extra, request_number"
 
 static void read_item(struct arena *arena, sqlite3_stmt *row,
                       struct store_item *item)
@@ -147,24 +158,35 @@ static void read_item(struct arena *arena, sqlite3_stmt *row,
     item->groups = arena_copy(arena, sqlite_column(row, 2));
     item->state = (enum subscription_state)sqlite_column_u64(row, 3);
     item->is_listed = sqlite_column_u64(row, 4) != 0;
-    item->request = arena_copy(arena, sqlite_column(row, 5));
+    item->request.payload = arena_copy(arena, sqlite_column(row, 5));
+    item->request.id = arena_copy(arena, sqlite_column(row, 6));
+    item->request.lang = arena_copy(arena, sqlite_column(row, 7));
+    item->request.extra = arena_copy(arena, sqlite_column(row, 8));
+    item->request.number = sqlite_column_u64(row, 9);
+}
+
+static bool one_item(struct store *store, struct arena *arena,
+                     sqlite3_stmt *find, struct store_item *item_out)
+{
+    bool is_there = sqlite_step(store, find);
+
+    if (is_there)
+        read_item(arena, find, item_out);
+    sqlite3_reset(find);
+    return is_there;
 }
 
 bool store_find_item(struct store *store, struct arena *arena,
                      struct slice user, struct slice jid,
                      struct store_item *item_out)
 {
-    sqlite3_stmt *find = with_texts(store, FIND_ITEM,
-                                    "SELECT " ITEM_COLUMNS
-                                    " FROM item WHERE user = ?1 AND jid = ?2",
-                                    user, jid);
-    bool is_there = sqlite_step(store, find);
-
     *item_out = (struct store_item){.jid = jid};
-    if (is_there)
-        read_item(arena, find, item_out);
-    sqlite3_reset(find);
-    return is_there;
+    return one_item(store, arena,
+                    with_texts(store, FIND_ITEM,
+                               "SELECT " ITEM_COLUMNS
+                               " FROM item WHERE user = ?1 AND jid = ?2",
+                               user, jid),
+                    item_out);
 }
 
 void store_set_item(struct store *store, struct slice user,
@@ -173,14 +195,18 @@ void store_set_item(struct store *store, struct slice user,
     sqlite3_stmt *set =
         with_texts(store, SET_ITEM,
                    "INSERT OR REPLACE INTO item (user, " ITEM_COLUMNS
-                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                    user, item->jid);
 
     sqlite_bind_slice(set, 3, item->name);
     sqlite_bind_bytes(set, 4, item->groups);
     sqlite_bind_u64(set, 5, item->state);
     sqlite_bind_u64(set, 6, item->is_listed);
-    sqlite_bind_bytes(set, 7, item->request);
+    sqlite_bind_bytes(set, 7, item->request.payload);
+    sqlite_bind_slice(set, 8, item->request.id);
+    sqlite_bind_slice(set, 9, item->request.lang);
+    sqlite_bind_bytes(set, 10, item->request.extra);
+    sqlite_bind_u64(set, 11, item->request.number);
     sqlite_run(store, set);
 }
 
@@ -192,12 +218,37 @@ void store_remove_item(struct store *store, struct slice user, struct slice jid)
                           jid));
 }
 
-uint64_t store_count_items(struct store *store, struct slice user)
+uint64_t store_count_items(struct store *store, struct slice user,
+                           bool is_listed)
+{
+    sqlite3_stmt *count = with_texts(store, COUNT_ITEMS,
+                                     "SELECT count(*) FROM item"
+                                     " WHERE user = ?1 AND listed = ?2",
+                                     user, SLICE_NONE);
+
+    sqlite_bind_u64(count, 2, is_listed);
+    return sqlite_number(store, count);
+}
+
+uint64_t store_last_request(struct store *store, struct slice user)
 {
     return sqlite_number(store,
-                         with_texts(store, COUNT_ITEMS,
-                                    "SELECT count(*) FROM item WHERE user = ?1",
+                         with_texts(store, LAST_REQUEST,
+                                    "SELECT max(request_number) FROM item"
+                                    " WHERE user = ?1",
                                     user, SLICE_NONE));
+}
+
+bool store_find_oldest_request(struct store *store, struct arena *arena,
+                               struct slice user, struct store_item *item_out)
+{
+    return one_item(store, arena,
+                    with_texts(store, OLDEST_REQUEST,
+                               "SELECT " ITEM_COLUMNS
+                               " FROM item WHERE user = ?1 AND listed = 0"
+                               " ORDER BY request_number, jid LIMIT 1",
+                               user, SLICE_NONE),
+                    item_out);
 }
 
 void store_each_item(struct store *store, struct arena *arena,

@@ -149,6 +149,7 @@ void store_close(struct store **store)
 bool store_begin(struct store *store)
 {
     store->has_failed = false;
+    store->refusal = NULL;
     store->changes = sqlite3_total_changes(store->handle);
     if (execute(store, "BEGIN IMMEDIATE"))
         return true;
@@ -187,6 +188,11 @@ bool store_commit(struct store *store)
     return false;
 }
 
+const char *store_refusal(const struct store *store)
+{
+    return store->refusal;
+}
+
 sqlite3_stmt *sqlite_statement(struct store *store, unsigned index,
                                const char *sql)
 {
@@ -223,6 +229,21 @@ void sqlite_bind_u64(sqlite3_stmt *statement, int position, uint64_t number)
     sqlite3_bind_int64(statement, position, (sqlite3_int64)number);
 }
 
+/* Not the store's fault, but of what it was given? */
+static bool is_refusal(int result)
+{
+    return result == SQLITE_CONSTRAINT || result == SQLITE_TOOBIG ||
+           result == SQLITE_MISMATCH;
+}
+
+/* Of several failures the first one counts. */
+static void note_failure(struct store *store, int result)
+{
+    if (!store->has_failed && is_refusal(result))
+        store->refusal = sqlite3_errstr(result);
+    store->has_failed = true;
+}
+
 bool sqlite_step(struct store *store, sqlite3_stmt *statement)
 {
     int result = statement ? sqlite3_step(statement) : SQLITE_MISUSE;
@@ -230,7 +251,7 @@ bool sqlite_step(struct store *store, sqlite3_stmt *statement)
     if (result == SQLITE_ROW)
         return true;
     if (result != SQLITE_DONE) {
-        store->has_failed = true;
+        note_failure(store, result);
         if (statement)
             log_error("store: %s", sqlite3_errmsg(store->handle));
     }

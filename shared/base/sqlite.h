@@ -19,8 +19,9 @@ enum { SQLITE_FIRST_STATEMENT = 2, SQLITE_STATEMENTS_MAX = 48 };
 struct store {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX];
-    bool has_failed; /* in this transaction */
-    int changes;     /* before it */
+    bool has_failed;     /* in this transaction */
+    const char *refusal; /* see store_refusal */
+    int changes;         /* before it */
 };
 
 struct sqlite_schema {

@@ -50,6 +50,9 @@ bool store_commit(struct store *store) WARN_UNUSED;
 /* Undoes the transaction; did it change anything?  False: a statement of it
  * had failed. */
 bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
+/* After a transaction that has failed: why, when what it was given cannot be
+ * stored and trying again is no use (static text); NULL: the store's fault. */
+const char *store_refusal(const struct store *store);
 
 /*
  * Fence against a former owner that thaws (DESIGN 2, epochs): we write as the

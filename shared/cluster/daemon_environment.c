@@ -17,7 +17,7 @@ static const char *const shared_names[] = {
     /* delivery, presence */
     "max_resources", "replay_retry", "waiting_max",
     /* roster, archive */
-    "max_items", "max_offline", "page", "store", "synchronous",
+    "max_items", "max_offline", "max_requests", "page", "store", "synchronous",
     /* test builds (base/crash.h) */
     "crash", "poison",
     /* the launcher, containers, tests */

@@ -134,8 +134,8 @@ struct event {
     int64_t priority;
     bool is_available;
     bool is_interested;
-    bool is_first;          /* an initial presence, RFC 6121 4.2.1; of a
-                               session: it has sent one */
+    bool is_first;          /* the session was not available before: an
+                               initial presence, RFC 6121 4.2.1 */
     struct slice condition; /* error or reason, RFC name; absent: success */
     /* Lists of texts, see event_list_*. */
     struct slice contacts; /* jid, subscription, jid, subscription ... */

@@ -41,7 +41,7 @@
       "the session is available")                                              \
     X(INTERESTED, "interested", BOOLEAN, is_interested, NULL,                  \
       "the session has asked for the roster")                                  \
-    X(FIRST, "first", BOOLEAN, is_first, NULL, "initial presence")             \
+    X(FIRST, "first", BOOLEAN, is_first, NULL, "becomes available")            \
     X(CONDITION, "condition", TEXT, condition, NULL,                           \
       "error or reason; absent: success")                                      \
     X(CONTACTS, "contacts", LIST, contacts, NULL,                              \

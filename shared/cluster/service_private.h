@@ -32,7 +32,9 @@ enum partition_state {
 struct held {
     struct held *next;
     struct bus_message *message;
-    size_t done; /* events of it handled already, one by one */
+    size_t done;      /* events of it handled already, one by one */
+    bool is_suspect;  /* of a batch that the store has refused */
+    const char *dead; /* why its next event is not to be handled, or NULL */
 };
 
 struct partition {
@@ -125,7 +127,7 @@ void work_on_loop(struct partition *partition);
 /* Takes what is held as one transaction; at most one at a time. */
 void work_on_store(struct partition *partition);
 /* Takes the next event of the first message held, alone: somebody has crashed
- * with that message. */
+ * with that message, or the store has refused a batch with it. */
 void work_carefully(struct partition *partition);
 bool held_is_suspect(const struct partition *partition,
                      const struct held *held);

@@ -32,9 +32,10 @@ struct work *work_new(struct partition *partition)
     work->epochs = NULL;
     work->newer = NULL;
     work->has_failed = false;
+    work->refusal = NULL;
     work->must_commit = false;
     work->is_careful = false;
-    work->is_poison = false;
+    work->poison = NULL;
     work->done = 0;
     work->is_unended = false;
     partition->working++;
@@ -79,8 +80,8 @@ static bool is_void(const struct work *work)
     return work->generation != work->partition->generation;
 }
 
-static void hold_first(struct partition *partition, struct bus_message *message,
-                       size_t done)
+static struct held *hold_first(struct partition *partition,
+                               struct bus_message *message, size_t done)
 {
     struct held *held = memory_new(sizeof(*held));
 
@@ -90,6 +91,7 @@ static void hold_first(struct partition *partition, struct bus_message *message,
     if (!held->next)
         partition->held_last = &held->next;
     partition->held_first = held;
+    return held;
 }
 
 static struct bus_message *take_first(struct partition *partition)
@@ -241,32 +243,50 @@ static void run_first(struct work *work)
     }
 }
 
+static void find_refusal(struct work *work)
+{
+    const struct service_spec *spec = work->partition->service->spec;
+
+    if (work->has_failed && spec->refusal)
+        work->refusal = spec->refusal(work->data);
+}
+
 static void run_work(void *job)
 {
     take_in_hand(job);
     run_first(job);
+    find_refusal(job);
     last_words_release();
 }
 
 /* The same messages again, before anything newer. */
 static void hold_again(struct work *work)
 {
-    struct partition *partition = work->partition;
+    for (size_t i = work->count; i-- > 0;) {
+        struct held *held =
+            hold_first(work->partition, work->messages[i], work->done);
 
-    for (size_t i = work->count; i-- > 0;)
-        hold_first(partition, work->messages[i], work->done);
-    partition->retry_at_ms = clock_now_ms() + RETRY_MS;
+        held->is_suspect = work->refusal != NULL;
+        held->dead = work->is_careful ? work->refusal : NULL;
+    }
 }
 
 static void work_refused(struct work *work)
 {
     struct partition *partition = work->partition;
 
-    log_error("%s: the store refused a batch, trying again in a second",
-              partition->queue);
+    if (work->refusal) {
+        log_error("%s: the store cannot take what an event says: %s",
+                  partition->queue, work->refusal);
+    } else {
+        log_error("%s: the store refused a batch, trying again in a second",
+                  partition->queue);
+        partition->retry_at_ms = clock_now_ms() + RETRY_MS;
+    }
     partition->is_committing = false;
     hold_again(work);
     work_abandon(work);
+    partition_advance(partition);
     partition_maybe_close(partition);
 }
 
@@ -298,6 +318,7 @@ static void run_commit(void *job)
         work->has_failed = !spec->commit(work->data);
         CRASH_POINT(COMMITTED);
     }
+    find_refusal(work);
     last_words_release();
     output_deinit(&work->output);
     work->output = published;

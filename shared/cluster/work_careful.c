@@ -18,8 +18,8 @@ void work_handle_one(struct work *work, struct slice body)
          i <= work->done && (read == EVENT_READ_OK || read == EVENT_READ_BAD);
          i++)
         read = event_batch_next(&batch, &event, &raw, &error);
-    if (read == EVENT_READ_OK && work->is_poison)
-        work_reject(work, raw, "crashed 3 times");
+    if (read == EVENT_READ_OK && work->poison)
+        work_reject(work, raw, work->poison);
     else if (read == EVENT_READ_OK)
         work_handle_event(work, &event, raw);
     else if (read == EVENT_READ_BAD)
@@ -32,23 +32,31 @@ void work_handle_one(struct work *work, struct slice body)
 
 bool held_is_suspect(const struct partition *partition, const struct held *held)
 {
-    return held->done ||
+    return held->done || held->is_suspect ||
            (held->message->is_redelivered &&
             suspects_has(partition->service->suspects, held->message->body));
 }
 
+/* NULL: it can be handled. */
+static const char *find_poison(const struct partition *partition,
+                               const struct held *held)
+{
+    size_t crashes = suspects_crashes(partition->service->suspects,
+                                      held->message->body, held->done + 1);
+
+    return crashes >= CRASHES_MAX ? "crashed 3 times" : held->dead;
+}
+
 void work_carefully(struct partition *partition)
 {
+    const struct held *held = partition->held_first;
     struct work *work = work_new(partition);
-    size_t done = partition->held_first->done;
 
     partition->is_committing = true;
-    work_take_copy(work);
     work->is_careful = true;
-    work->done = done;
-    work->is_poison =
-        suspects_crashes(partition->service->suspects, work->bodies[0],
-                         done + 1) >= CRASHES_MAX;
+    work->done = held->done;
+    work->poison = find_poison(partition, held);
+    work_take_copy(work);
     if (service_has_store(partition->service))
         work_run_on_store(work);
     else

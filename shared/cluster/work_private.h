@@ -2,7 +2,8 @@
  * Inside the work of a service: its messages on their way to the handlers.
  *   work.c          from what is held to what is acknowledged
  *   work_handle.c   decoding, handling; on the loop or on the store thread
- *   work_careful.c  events that may crash who handles them, one by one
+ *   work_careful.c  events that may crash who handles them, or that the store
+ *                   refuses, one by one
  */
 #ifndef CLUSTER_WORK_PRIVATE_H
 #define CLUSTER_WORK_PRIVATE_H
@@ -33,7 +34,9 @@ struct dead {
  * know by its ids.  A batch that changes nothing or has no output runs once.
  *
  * A message that somebody has crashed with goes one event at a time, each alone
- * in our hand; one that has crashed three times is not handled any more.
+ * in our hand; one that has crashed three times is not handled any more.  So do
+ * the messages of a batch that the store has refused for what they say; the one
+ * it refuses alone is not handled again.
  */
 struct work {
     struct work *spare;
@@ -49,14 +52,15 @@ struct work {
     struct arena arena;
     struct dead *dead, **dead_last;
     struct epoch *epochs;
-    const char *newer; /* met a newer major version: why */
-    bool has_failed;   /* the store would not: to be tried again */
-    bool must_commit;  /* was rolled back and is to run again */
+    const char *newer;   /* met a newer major version: why */
+    bool has_failed;     /* the store would not: to be tried again */
+    const char *refusal; /* then: see service.h */
+    bool must_commit;    /* was rolled back and is to run again */
     /* One event of one message: */
     bool is_careful;
-    bool is_poison;  /* has crashed often enough */
-    size_t done;     /* events before it */
-    bool is_unended; /* others are behind it */
+    const char *poison; /* why it is not handled, but goes to `dead` */
+    size_t done;        /* events before it */
+    bool is_unended;    /* others are behind it */
 };
 
 /* work.c */

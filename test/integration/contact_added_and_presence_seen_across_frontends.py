@@ -76,11 +76,17 @@ def test():
 
         # A request to somebody who is away waits for him.
         cluster.add_users("carol")
-        alice.send("<presence type='subscribe' to='carol@localhost'><status>hi</status>"
-                   "</presence>")
+        alice.send("<presence type='subscribe' to='carol@localhost' xmlns:p='urn:p'>"
+                   "<status>hi</status><p:note/></presence>")
         wait_push(alice, "carol@localhost", "none", "subscribe")
         carol = cluster.client("carol", frontend=2)
         got = carol.wait_presence("alice@localhost", "subscribe")
+        check(got.findtext(CLIENT + "status") == "hi", "its text")
+        check(got.find("{urn:p}note") is not None, "what it is extended with")
+        other = cluster.client("carol", frontend=1)  # each resource is asked
+        other.wait_presence("alice@localhost", "subscribe")
+        carol.send("<presence type='unavailable'/><presence/>")
+        carol.wait_presence("alice@localhost", "subscribe")
         carol.send("<presence type='unsubscribed' to='alice@localhost'/>")
         wait_push(alice, "carol@localhost", "none")
 

@@ -278,6 +278,27 @@ static void test_failed(void)
     close_file();
 }
 
+/* Is it what was given, or the store?  The first failure says. */
+static void test_refusal(void)
+{
+    open_file();
+    begin();
+    put(1, SLICE("a"), SLICE_NONE);
+    CU_ASSERT_PTR_NULL(store_refusal(store));
+    put(1, SLICE("b"), SLICE_NONE);
+    CU_ASSERT_FALSE(store_commit(store));
+    CU_ASSERT_STRING_EQUAL(store_refusal(store), "constraint failed");
+    begin();
+    CU_ASSERT_PTR_NULL(store_refusal(store));
+    CU_ASSERT_FALSE(sqlite_step(
+        store, sqlite_statement(store, BROKEN, "SELECT x FROM nowhere")));
+    put(1, SLICE("a"), SLICE_NONE);
+    put(1, SLICE("b"), SLICE_NONE);
+    CU_ASSERT_FALSE(store_commit(store));
+    CU_ASSERT_PTR_NULL(store_refusal(store));
+    close_file();
+}
+
 /* A statement that cannot be prepared is one that fails. */
 static void test_bad_statement(void)
 {
@@ -409,6 +430,7 @@ static const struct unit_case cases[] = {
     {"commit", test_commit},
     {"rollback", test_rollback},
     {"a failed statement", test_failed},
+    {"what was given is refused", test_refusal},
     {"a bad statement", test_bad_statement},
     {"values", test_values},
     {"a number", test_number},

@@ -157,6 +157,58 @@ static void refused_by_the_store(void)
     end();
 }
 
+/* Dead letters so far; the last one's reason is as expected. */
+static size_t dead_letters(const char *reason)
+{
+    size_t count = 0;
+
+    pump();
+    for (size_t i = 0; i < fake_bus_count(bus); i++) {
+        const char *found = fake_bus_published(bus, i)->reason;
+
+        if (!found)
+            continue;
+        count++;
+        CU_ASSERT_STRING_EQUAL(found, reason);
+    }
+    return count;
+}
+
+/* The batch goes one by one, and only the one that cannot be stored is dead. */
+static void event_refused_by_the_store(void)
+{
+    begin(&stored);
+    say("tm");
+    CU_ASSERT_TRUE(is_told("open begin tm rollback"));
+    say("t"); /* until that is committed these wait, and are one batch then */
+    say("xt");
+    say("tt");
+    confirm();
+    CU_ASSERT_TRUE(is_told("begin tm commit begin t xt tt refuse "
+                           "begin t commit begin xt refuse begin rollback"));
+    CU_ASSERT_EQUAL(dead_letters("constraint"), 1);
+    confirm();
+    CU_ASSERT_TRUE(is_told("begin tt commit"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 4);
+    CU_ASSERT_EQUAL(dead_letters("constraint"), 1);
+    end();
+}
+
+/* What it would have put out is not. */
+static void output_of_a_refused_event(void)
+{
+    begin(&stored);
+    say("txm");
+    CU_ASSERT_TRUE(is_told("open begin txm rollback begin txm rollback "
+                           "begin rollback"));
+    CU_ASSERT_EQUAL(put_out(), 0);
+    CU_ASSERT_EQUAL(dead_letters("constraint"), 1);
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 1);
+    end();
+}
+
 static const struct unit_case cases[] = {
     {"acknowledged when confirmed", acknowledged_when_confirmed},
     {"each by its own output", each_by_its_own_output},
@@ -168,6 +220,8 @@ static const struct unit_case cases[] = {
     {"once is enough", once_is_enough},
     {"nothing newer before the commit", nothing_newer_before_the_commit},
     {"refused by the store", refused_by_the_store},
+    {"an event refused by the store", event_refused_by_the_store},
+    {"output of a refused event", output_of_a_refused_event},
 };
 
 int main(void)

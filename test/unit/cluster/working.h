@@ -19,9 +19,10 @@ static struct bus *bus;
 static struct bus_subscription *queue;
 static struct buffer story; /* what the service was called for */
 static bool has_room;       /* the store takes what it is given */
+static bool has_refused;    /* in this transaction, what an event says */
 
 /* The service: its events say what it puts out, one character each: a message,
- * b(a)rrier, s(t)ate changed, (r)ejected. */
+ * b(a)rrier, s(t)ate changed, (r)ejected, not to be stored (x). */
 
 static inline void tell(const char *text)
 {
@@ -61,6 +62,8 @@ static inline enum handled on_event(void *state, const struct event *event,
             has_changed = true;
         else if (what == 'r')
             *reason_out = "bad";
+        else if (what == 'x')
+            has_refused = true;
     }
     return strchr(text, 'r') ? REJECT : HANDLED;
 }
@@ -85,6 +88,7 @@ static inline bool begin_batch(void *state)
 {
     (void)state;
     has_changed = false;
+    has_refused = false;
     tell("begin");
     return true;
 }
@@ -94,14 +98,20 @@ static inline bool rollback(void *state, bool *has_changed_out)
     (void)state;
     *has_changed_out = has_changed;
     tell("rollback");
-    return true;
+    return !has_refused;
 }
 
 static inline bool commit(void *state)
 {
     (void)state;
-    tell(has_room ? "commit" : "refuse");
-    return has_room;
+    tell(has_room && !has_refused ? "commit" : "refuse");
+    return has_room && !has_refused;
+}
+
+static inline const char *refusal(const void *state)
+{
+    (void)state;
+    return has_refused ? "constraint" : NULL;
 }
 
 static inline void snapshot_session(void *state, const struct event *session,
@@ -145,6 +155,7 @@ static const struct service_spec stored = {
     .begin = begin_batch,
     .rollback = rollback,
     .commit = commit,
+    .refusal = refusal,
 };
 
 /* The loop, and the store's thread. */

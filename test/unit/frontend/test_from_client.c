@@ -158,6 +158,12 @@ static void test_presence(void)
     event = next_published(&exchange);
     CU_ASSERT_EQUAL_FATAL(event->type, EVENT_SESSION_PRESENCE);
     CU_ASSERT_FALSE(event->is_first);
+    client_send(&client, "<presence type='unavailable'/>");
+    event = next_published(&exchange);
+    CU_ASSERT_FALSE(event->is_first);
+    client_send(&client, "<presence/>"); /* available once more */
+    event = next_published(&exchange);
+    CU_ASSERT_TRUE(event->is_first);
 
     client_send(&client, "<presence to='room@localhost/a'/>");
     EXPECT_LINE("delivery stanza.route presence room@localhost/a" FROM);

@@ -21,7 +21,6 @@ static void test_last_presence(void)
     presence.subtype = SLICE("unavailable");
     session_note_presence(&session, &presence);
     CU_ASSERT_FALSE(session.is_available);
-    CU_ASSERT_TRUE(session.was_available);
     event_init(&recalled, EVENT_SNAPSHOT_SESSION);
     session_recall_presence(&session, &recalled);
     CU_ASSERT_FALSE(slice_is_set(recalled.payload));

@@ -83,6 +83,25 @@ static void test_second_resource(void)
     fixture_close();
 }
 
+/* RFC 6121 3.1.3: the roster, though the contacts are known, has requests for
+ * each resource that becomes available; a change of it is no such moment. */
+static void test_each_asks_the_roster(void)
+{
+    struct event first = fixture_update(2, ANN "/b", NULL, "<show>b</show>");
+
+    fixture_open_available();
+    first.is_first = true;
+    fixture_send(&first);
+    EXPECT(&output, "roster contacts.ask #2 " ANN " <" ANN "/b" B);
+    fixture_send(&first);
+    CU_ASSERT_EQUAL(fixture_answer_asks(), 1);
+    output_clear(&output);
+    send(2, ANN "/b", NULL, "<show>c</show>");
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_CONTACTS_ASK), 0);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_STANZA_ROUTE), 3);
+    fixture_close();
+}
+
 static void test_unavailable(void)
 {
     struct event gone =
@@ -266,6 +285,7 @@ int main(void)
         {"fields", test_fields},
         {"a change", test_change},
         {"a second resource", test_second_resource},
+        {"each asks the roster", test_each_asks_the_roster},
         {"unavailable, and again", test_unavailable},
         {"gone", test_gone},
         {"unavailable of an unknown one", test_unavailable_of_unknown},

@@ -21,7 +21,7 @@
 static struct folder fixture_folder;
 static char fixture_url[FOLDER_PATH_BYTES];
 static struct roster_config fixture_config = {
-    .store = fixture_url, .synchronous = 1, .max_items = 5};
+    .store = fixture_url, .synchronous = 1, .max_items = 5, .max_requests = 3};
 static struct roster *roster;
 static struct output output;
 static uint64_t fixture_sequence;
@@ -151,7 +151,7 @@ static inline void fixture_put(const char *jid, enum subscription_state state,
         .jid = slice_of(jid), .state = state, .is_listed = is_listed};
 
     if (subscription_is_pending_in(state))
-        item.request = SLICE("<status>please</status>");
+        item.request.payload = SLICE("<status>please</status>");
     CU_ASSERT_TRUE_FATAL(roster_begin(roster));
     store_set_item(roster->store, SLICE(ANN), &item);
     CU_ASSERT_TRUE_FATAL(roster_commit(roster));

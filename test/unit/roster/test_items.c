@@ -88,7 +88,7 @@ static void test_add_and_change(void)
            PUSH("<item jid='" CONTACT "' name='' subscription='none'></item>"),
            RESULT);
     CU_ASSERT_TRUE_FATAL(roster_begin(roster));
-    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN)), 1);
+    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN), true), 1);
     CU_ASSERT_TRUE_FATAL(roster_commit(roster));
     fixture_close();
 }
@@ -122,7 +122,7 @@ static void test_request_becomes_listed(void)
     CU_ASSERT_TRUE(fixture_get(CONTACT, &item));
     CU_ASSERT_TRUE(item.is_listed);
     CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_NONE_IN);
-    CU_ASSERT_TRUE(slice_is_set(item.request));
+    CU_ASSERT_TRUE(slice_is_set(item.request.payload));
     fixture_close();
 }
 
@@ -260,7 +260,7 @@ static void test_wrong_sets(void)
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         check_refused(table[i].payload, table[i].condition);
     CU_ASSERT_TRUE_FATAL(roster_begin(roster));
-    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN)), 0);
+    CU_ASSERT_EQUAL(store_count_items(roster->store, SLICE(ANN), true), 0);
     CU_ASSERT_TRUE_FATAL(roster_commit(roster));
     fixture_close();
 }
@@ -324,6 +324,8 @@ static void test_full_roster(void)
         output_clear(&output);
     }
     check_refused(ITEM("/>"), "not-acceptable");
+    fixture_put(CONTACT, SUBSCRIPTION_NONE_IN, false);
+    check_refused(ITEM("/>"), "not-acceptable");
     fixture_set(payload); /* one that is there */
     CU_ASSERT_EQUAL(output.count, 2);
     output_clear(&output);
@@ -331,6 +333,24 @@ static void test_full_roster(void)
     output_clear(&output);
     fixture_set(ITEM("/>"));
     CU_ASSERT_EQUAL(output.count, 2);
+    fixture_close();
+}
+
+/* The session is still there, the account is not. */
+static void test_no_account(void)
+{
+    struct event event = fixture_event(EVENT_ACCOUNT_DELETE);
+
+    fixture_open();
+    event.to = SLICE(ANN);
+    event.node = SLICE("oceanctl");
+    fixture_send(&event);
+    output_clear(&output);
+    check_refused(ITEM("/>"), "item-not-found");
+    check_refused(ITEM(" subscription='remove'/>"), "item-not-found");
+    event = fixture_iq("get", QUERY "/>");
+    fixture_send(&event);
+    CU_ASSERT_TRUE(is_refused("item-not-found"));
     fixture_close();
 }
 
@@ -378,6 +398,7 @@ int main(void)
         {"a request is not removed", test_request_is_not_removed},
         {"long sets", test_long_sets},
         {"a full roster", test_full_roster},
+        {"no account", test_no_account},
         {"wrong requests", test_wrong_requests},
     };
 

@@ -137,6 +137,97 @@ static void test_nobody_concerned(void)
     fixture_close();
 }
 
+#define REFUSED(client, error)                                                 \
+    "inbox:f1 stanza.deliver #7 presence/error " client " <" CONTACT           \
+    " {<error type='" error " xmlns='" NS_STANZA_ERRORS "'/></error>}"
+
+/* The session is still there, the account is not. */
+static void test_no_account(void)
+{
+    struct event event = fixture_subscription(EVENT_SUBSCRIPTION_REQUEST,
+                                              "eve@x/pc", CONTACT, "subscribe");
+
+    fixture_open();
+    event.session = 7;
+    event.node = SLICE("f1");
+    fixture_send(&event);
+    EXPECT(&output, REFUSED("eve@x/pc", "cancel'><item-not-found"));
+    fixture_close();
+}
+
+/* Limits. */
+
+static void fill_roster(void)
+{
+    char jid[16];
+
+    for (uint64_t i = 0; i < fixture_config.max_items; i++) {
+        snprintf(jid, sizeof(jid), "%u@x", (unsigned)i);
+        fixture_put(jid, SUBSCRIPTION_NONE, true);
+    }
+}
+
+static void send_request(const char *to, const char *verb)
+{
+    struct event event = fixture_request(to, verb);
+
+    event.session = 7;
+    event.node = SLICE("f1");
+    fixture_send(&event);
+}
+
+static void test_full_roster(void)
+{
+    static const char *const verbs[] = {"subscribe", "subscribed"};
+    struct store_item item;
+
+    fixture_open();
+    fill_roster();
+    fixture_put(CONTACT, SUBSCRIPTION_NONE_IN, false); /* counts apart */
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        send_request(CONTACT, verbs[i]);
+        EXPECT(&output, REFUSED(CLIENT, "modify'><not-acceptable"));
+        CU_ASSERT_TRUE(fixture_get(CONTACT, &item));
+        CU_ASSERT_FALSE(item.is_listed);
+    }
+    send_request("0@x", "subscribe"); /* one that is there */
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_SUBSCRIPTION_ARRIVE), 1);
+    output_clear(&output);
+    send_request(CONTACT, "unsubscribed"); /* lists nobody */
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_SUBSCRIPTION_ARRIVE), 1);
+    fixture_close();
+}
+
+static void ask_ann(const char *from)
+{
+    struct event event = fixture_arrive(from, "subscribe");
+
+    fixture_send(&event);
+}
+
+/* One more than is kept: who asked first is refused; contacts are not. */
+static void test_strangers(void)
+{
+    struct store_item item;
+
+    fixture_open();
+    fixture_put(CONTACT, SUBSCRIPTION_NONE_OUT, true);
+    ask_ann(CONTACT);
+    ask_ann("3@x");
+    ask_ann("2@x");
+    ask_ann("1@x");
+    ask_ann("3@x"); /* again; it stays where it was */
+    output_clear(&output);
+    ask_ann("4@x");
+    EXPECT(&output, "roster subscription.arrive/unsubscribed 3@x <" ANN,
+           "delivery stanza.route presence/subscribe " ANN " <4@x @available");
+    CU_ASSERT_FALSE(fixture_get("3@x", &item));
+    CU_ASSERT_TRUE(fixture_get("4@x", &item));
+    CU_ASSERT_TRUE(fixture_get(CONTACT, &item));
+    CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_NONE_OUT_IN);
+    fixture_close();
+}
+
 /* Contacts for presence. */
 
 static struct event ask(bool is_first)
@@ -185,7 +276,7 @@ static void test_contacts(void)
     fixture_put("3@x", SUBSCRIPTION_FROM, true);
     fixture_put("4@x", SUBSCRIPTION_BOTH, true);
     fixture_send(&event);
-    CU_ASSERT_TRUE(contacts_are("1@x none 2@x to 3@x from 4@x both "));
+    CU_ASSERT_TRUE(contacts_are("2@x to 3@x from 4@x both "));
     EXPECT(&output, "presence contacts.list #7 " ANN " <" CLIENT);
     fixture_close();
 }
@@ -242,20 +333,30 @@ static void test_requests_at_login(void)
     fixture_close();
 }
 
+/* The complete stanza; its payload needs what its tag declares. */
 static void test_request_survives(void)
 {
     struct event request = fixture_arrive(CONTACT, "subscribe");
     struct event event = ask(true);
+    struct buffer body = BUFFER_EMPTY;
 
     fixture_open();
-    request.payload = SLICE("<status>please</status>");
+    request.id = SLICE("s1");
+    request.lang = SLICE("eo");
+    request.extra = SLICE(" xmlns:p='q'");
+    request.payload = SLICE("<p:a/>");
     fixture_send(&request);
     output_clear(&output);
     fixture_reopen();
     fixture_send(&event);
+    event = get_output(0, &body);
+    ASSERT_SLICE(event.id, "s1");
+    ASSERT_SLICE(event.lang, "eo");
+    ASSERT_SLICE(event.extra, " xmlns:p='q'");
+    buffer_deinit(&body);
     EXPECT(&output,
-           "delivery stanza.route presence/subscribe " CLIENT
-           " <" CONTACT PLEASE,
+           "delivery stanza.route presence/subscribe " CLIENT " <" CONTACT
+           " {<p:a/>}",
            "presence contacts.list #7 " ANN " <" CLIENT);
     fixture_close();
 }
@@ -268,6 +369,9 @@ int main(void)
         {"changes", test_changes},
         {"an approval lists the contact", test_approval_lists_the_contact},
         {"nobody concerned", test_nobody_concerned},
+        {"no account", test_no_account},
+        {"a full roster", test_full_roster},
+        {"strangers", test_strangers},
         {"contacts", test_contacts},
         {"many contacts", test_many_contacts},
         {"requests at login", test_requests_at_login},

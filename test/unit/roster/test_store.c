@@ -1,9 +1,8 @@
+#include "base/sqlite.h"
 #include "cluster/event.h"
 #include "folder.h"
 
 #include "../../../roster/store.h"
-
-#include <sqlite3.h>
 
 #define ANN "ann@x"
 #define BOB "bob@x"
@@ -158,11 +157,13 @@ static void test_nothing_without_an_account(void)
     open_store();
     store_set_item(store, SLICE(ANN), &item);
     CU_ASSERT_FALSE(store_commit(store));
+    CU_ASSERT_PTR_NOT_NULL(store_refusal(store));
     begin();
     store_set_keys(store, SLICE(ANN), SLICE(SHA_256), &keys);
     CU_ASSERT_FALSE(store_commit(store));
     begin();
-    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN)), 0);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), true), 0);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), false), 0);
     close_store();
 }
 
@@ -174,15 +175,21 @@ static void set_item(const char *user, const char *jid,
     store_set_item(store, slice_of(user), &item);
 }
 
+static bool is_same(struct slice a, struct slice b)
+{
+    return slice_equal(a, b) && slice_is_set(a) == slice_is_set(b);
+}
+
 static bool is_same_item(const struct store_item *a, const struct store_item *b)
 {
-    return slice_equal(a->jid, b->jid) && slice_equal(a->name, b->name) &&
-           slice_is_set(a->name) == slice_is_set(b->name) &&
-           slice_equal(a->groups, b->groups) &&
-           slice_is_set(a->groups) == slice_is_set(b->groups) &&
-           slice_equal(a->request, b->request) &&
-           slice_is_set(a->request) == slice_is_set(b->request) &&
-           a->state == b->state && a->is_listed == b->is_listed;
+    return is_same(a->jid, b->jid) && is_same(a->name, b->name) &&
+           is_same(a->groups, b->groups) &&
+           is_same(a->request.payload, b->request.payload) &&
+           is_same(a->request.id, b->request.id) &&
+           is_same(a->request.lang, b->request.lang) &&
+           is_same(a->request.extra, b->request.extra) &&
+           a->request.number == b->request.number && a->state == b->state &&
+           a->is_listed == b->is_listed;
 }
 
 /* Absent texts stay absent, empty ones empty, bytes as they are. */
@@ -192,7 +199,7 @@ static void test_item_fields(void)
         {.jid = {BOB, sizeof(BOB) - 1}},
         {.jid = {BOB, sizeof(BOB) - 1},
          .name = {"", 0},
-         .request = {"", 0},
+         .request.payload = {"", 0},
          .state = SUBSCRIPTION_NONE_IN},
         {.jid = {BOB, sizeof(BOB) - 1},
          .name = {"B\xc3\xb6"
@@ -201,7 +208,11 @@ static void test_item_fields(void)
          .groups = {"\x92\xa1\0\xa1z", 5},
          .state = SUBSCRIPTION_BOTH,
          .is_listed = true,
-         .request = {"<a>'\";--</a>", 12}},
+         .request = {.payload = {"<p:a>'\";--</p:a>", 16},
+                     .id = {"i", 1},
+                     .lang = {"eo", 2},
+                     .extra = {" xmlns:p='q'", 12},
+                     .number = 7}},
     };
     struct store_item found;
 
@@ -213,7 +224,8 @@ static void test_item_fields(void)
         CU_ASSERT_TRUE(
             store_find_item(store, &arena, SLICE(ANN), SLICE(BOB), &found));
         CU_ASSERT_TRUE(is_same_item(&found, &items[i]));
-        CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN)), 1);
+        CU_ASSERT_EQUAL(
+            store_count_items(store, SLICE(ANN), items[i].is_listed), 1);
     }
     close_store();
 }
@@ -271,7 +283,7 @@ static void test_items_of_users(void)
     set_item(ANN, "1@x", SUBSCRIPTION_TO);
     set_item(ANN, "2@x", SUBSCRIPTION_TO);
     set_item(BOB, "1@x", SUBSCRIPTION_TO);
-    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN)), 2);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), false), 2);
     CU_ASSERT_TRUE(items_are(ANN, "1@x,2@x,"));
     CU_ASSERT_TRUE(items_are("eve@x", ""));
     store_remove_item(store, SLICE(ANN), SLICE("1@x"));
@@ -283,6 +295,41 @@ static void test_items_of_users(void)
     store_add_account(store, SLICE(BOB));
     CU_ASSERT_TRUE(items_are(BOB, ""));
     CU_ASSERT_TRUE(items_are(ANN, "2@x,"));
+    close_store();
+}
+
+static void set_request(const char *jid, uint64_t number, bool is_listed)
+{
+    struct store_item item = {
+        .jid = slice_of(jid),
+        .state = SUBSCRIPTION_NONE_IN,
+        .is_listed = is_listed,
+        .request = {.payload = SLICE(""), .number = number}};
+
+    store_set_item(store, SLICE(ANN), &item);
+}
+
+/* Listed contacts are no strangers, but are numbered with them. */
+static void test_oldest_request(void)
+{
+    struct store_item found;
+
+    open_store();
+    store_add_account(store, SLICE(ANN));
+    CU_ASSERT_EQUAL(store_last_request(store, SLICE(ANN)), 0);
+    CU_ASSERT_FALSE(
+        store_find_oldest_request(store, &arena, SLICE(ANN), &found));
+    set_request("1@x", 3, false);
+    set_request("2@x", 2, false);
+    set_request("3@x", 1, true);
+    set_request("4@x", 4, true);
+    CU_ASSERT_EQUAL(store_last_request(store, SLICE(ANN)), 4);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), false), 2);
+    CU_ASSERT_EQUAL(store_count_items(store, SLICE(ANN), true), 2);
+    CU_ASSERT_TRUE(
+        store_find_oldest_request(store, &arena, SLICE(ANN), &found));
+    ASSERT_SLICE(found.jid, "2@x");
+    CU_ASSERT_EQUAL(store_last_request(store, SLICE(BOB)), 0);
     close_store();
 }
 
@@ -362,20 +409,94 @@ static void test_urls(void)
         CU_ASSERT_STRING_EQUAL(refusal(bad[i]), "store: expected sqlite:DIR");
 }
 
+static int version_of(const char *path)
+{
+    sqlite3 *file;
+    sqlite3_stmt *statement;
+    int version;
+
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        sqlite3_prepare_v2(file, "PRAGMA user_version", -1, &statement, NULL),
+        SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_step(statement), SQLITE_ROW);
+    version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(file);
+    return version;
+}
+
 static void test_newer_schema_is_refused(void)
 {
     char path[FOLDER_PATH_BYTES];
+    char version[64];
 
     open_store();
     store_add_account(store, SLICE(ANN));
     commit();
+    snprintf(version, sizeof(version), "PRAGMA user_version = %d",
+             version_of(store_path(path)));
     store_close(&store);
     execute(store_path(path), "PRAGMA user_version = 1000");
     CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "newer"));
-    execute(store_path(path), "PRAGMA user_version = 1");
+    execute(store_path(path), version);
     store = open_partition(PARTITION);
     begin();
     CU_ASSERT_TRUE(store_has_account(store, SLICE(ANN)));
+    close_store();
+}
+
+/* Version 1 as it was; never to be changed. */
+static const char version_1[] = SQLITE_OWNERSHIP_SCHEMA
+    "CREATE TABLE secret (bytes BLOB NOT NULL);"
+    "INSERT INTO secret VALUES (randomblob(32));"
+    "CREATE TABLE account (user TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE scram (user TEXT NOT NULL REFERENCES account (user)"
+    " ON DELETE CASCADE, mechanism TEXT NOT NULL, iterations INTEGER NOT NULL,"
+    " salt BLOB NOT NULL, stored_key BLOB NOT NULL, server_key BLOB NOT NULL,"
+    " PRIMARY KEY (user, mechanism)) WITHOUT ROWID;"
+    "CREATE TABLE item (user TEXT NOT NULL REFERENCES account (user)"
+    " ON DELETE CASCADE, jid TEXT NOT NULL, name TEXT, groups BLOB,"
+    " state INTEGER NOT NULL, listed INTEGER NOT NULL, request BLOB,"
+    " PRIMARY KEY (user, jid)) WITHOUT ROWID;"
+    "PRAGMA user_version = 1;"
+    "INSERT INTO account VALUES ('" ANN "');"
+    "INSERT INTO item VALUES ('" ANN "', 'friend@x', 'Fred', NULL, 8, 1, NULL),"
+    " ('" ANN "', 'plain@x', NULL, NULL, 2, 0, CAST('<status/>' AS BLOB)),"
+    " ('" ANN "', 'prefix@x', NULL, NULL, 2, 0, CAST('<p:a/>' AS BLOB));";
+
+static void open_version_1(void)
+{
+    char path[FOLDER_PATH_BYTES];
+
+    folder_open(&folder);
+    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
+    execute(store_path(path), version_1);
+    arena_init(&arena);
+    store = open_partition(PARTITION);
+    begin();
+}
+
+/* Everything is there but what may have lost a declaration of its prefix. */
+static void test_version_1(void)
+{
+    struct store_item item;
+
+    open_version_1();
+    CU_ASSERT_TRUE(
+        store_find_item(store, &arena, SLICE(ANN), SLICE("friend@x"), &item));
+    ASSERT_SLICE(item.name, "Fred");
+    CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_BOTH);
+    CU_ASSERT_FALSE(slice_is_set(item.request.payload));
+    CU_ASSERT_TRUE(
+        store_find_item(store, &arena, SLICE(ANN), SLICE("plain@x"), &item));
+    ASSERT_SLICE(item.request.payload, "<status/>");
+    CU_ASSERT_FALSE(slice_is_set(item.request.extra));
+    CU_ASSERT_TRUE(
+        store_find_item(store, &arena, SLICE(ANN), SLICE("prefix@x"), &item));
+    CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_NONE_IN);
+    CU_ASSERT_TRUE(slice_is_set(item.request.payload));
+    CU_ASSERT_EQUAL(item.request.payload.size, 0);
     close_store();
 }
 
@@ -426,10 +547,12 @@ int main(void)
         {"states of an item", test_item_states},
         {"no item", test_no_item},
         {"items of users", test_items_of_users},
+        {"the oldest request", test_oldest_request},
         {"secret", test_secret},
         {"fence", test_fence},
         {"URLs", test_urls},
         {"a newer schema is refused", test_newer_schema_is_refused},
+        {"a file of version 1", test_version_1},
         {"migration is whole", test_migration_is_whole},
         {"no database", test_no_database},
     };

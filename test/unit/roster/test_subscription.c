@@ -321,8 +321,8 @@ static void check_item(const struct trial *trial)
     check(trial, is_there == (is_listed || joins_roster(trial) ||
                               states[trial->after].state != SUBSCRIPTION_NONE));
     check(trial, item.is_listed == (is_listed || joins_roster(trial)));
-    check(trial,
-          slice_is_set(item.request) == states[trial->after].has_request);
+    check(trial, slice_is_set(item.request.payload) ==
+                     states[trial->after].has_request);
 }
 
 static void try_handlers(const struct trial *trial)
