@@ -233,6 +233,17 @@ static void start_tls(struct frontend *frontend)
         tls_context_create(config->certificate, private_key(config));
 }
 
+/* Resumption. */
+
+static void derive_token_key(struct frontend *frontend)
+{
+    const char *secret = frontend->config.token_secret;
+
+    token_key_derive(*secret ? secret
+                             : daemon_common(frontend->daemon)->broker_password,
+                     frontend->domain, &frontend->token_key);
+}
+
 /* Life. */
 
 const struct daemon_spec frontend_spec = {
@@ -274,6 +285,7 @@ void frontend_init(struct frontend *frontend, struct daemon *daemon)
     frontend->daemon = daemon;
     frontend->domain = slice_of(daemon_common(daemon)->domain);
     start_tls(frontend);
+    derive_token_key(frontend);
     start_tables(frontend);
     listener_open(frontend);
     daemon_output_init(daemon, &frontend->output);

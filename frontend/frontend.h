@@ -29,6 +29,7 @@
 #include "base/watch.h"
 #include "base/worker.h"
 #include "cluster/daemon.h"
+#include "token.h"
 #include "xmpp/stanza.h"
 
 struct connection;
@@ -61,6 +62,7 @@ struct frontend_config {
     uint64_t ack_timeout;
     uint64_t resume_timeout; /* 0: no resumption */
     uint64_t resume_wait;
+    char *token_secret; /* empty: the broker password */
     uint64_t key_threads;
     uint64_t key_queue;
 };
@@ -90,6 +92,7 @@ struct frontend {
     /* Sessions, and what is asked for. */
     struct map *sessions; /* id -> struct session */
     LIST_HEAD(session_list, session) detached;
+    struct token_key token_key;
     struct map *resuming;  /* session id -> connection that awaits it */
     struct map *arrivals;  /* session id -> struct arrival */
     struct map *sent_away; /* session id -> struct sent_away */

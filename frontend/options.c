@@ -165,6 +165,13 @@ static const struct option options[] = {
      .max = HOUR_MS,
      .flags = OPTION_RELOADABLE,
      .help = "time another frontend has to hand a session over when asked to"},
+    {.name = "token_secret",
+     .kind = OPTION_TEXT,
+     .offset = AT(token_secret),
+     .value = "",
+     .flags = OPTION_SECRET,
+     .help = "what all frontends make the key of resumption tokens of (file or "
+             "environment only); empty: the AMQP password"},
     {.name = "key_threads",
      .kind = OPTION_NUMBER,
      .offset = AT(key_threads),

@@ -17,14 +17,9 @@ struct resume {
     uint32_t handled; /* the client's h */
 };
 
-static const char *secret(const struct frontend *frontend)
-{
-    return daemon_common(frontend->daemon)->broker_password;
-}
-
 const char *resume_token(const struct session *session, char *out)
 {
-    return token_write(secret(session->frontend), session_bare(session),
+    return token_write(&session->frontend->token_key, session_bare(session),
                        session->id, out);
 }
 
@@ -212,7 +207,7 @@ void resume_request(struct connection *connection, const struct stanza *stanza)
         acks_write_failed(connection, "bad-request", 0);
         return;
     }
-    if (!token_read(secret(frontend), slice_of(connection->user),
+    if (!token_read(&frontend->token_key, slice_of(connection->user),
                     previous_id(stanza), &id)) {
         acks_write_failed(connection, "item-not-found", 0);
         return;

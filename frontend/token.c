@@ -11,27 +11,41 @@
 #include "base/buffer.h"
 #include "base/log.h"
 
-enum { ID_DIGITS = 16, MAC_BYTES = 16 };
+enum { ID_DIGITS = 16, MAC_BYTES = 16, ITERATIONS = 600 * 1000 };
 
-static void append_mac(const char *secret, struct slice user, char *token)
+void token_key_derive(const char *secret, struct slice domain,
+                      struct token_key *key_out)
+{
+    struct buffer salt = BUFFER_EMPTY;
+
+    buffer_appendf(&salt, "ocean resume %.*s", SLICE_FORMAT(domain));
+    BUG_ON(PKCS5_PBKDF2_HMAC(secret, (int)strlen(secret),
+                             (const unsigned char *)salt.data, (int)salt.size,
+                             ITERATIONS, EVP_sha256(), sizeof(key_out->bytes),
+                             key_out->bytes) != 1);
+    buffer_deinit(&salt);
+}
+
+static void append_mac(const struct token_key *key, struct slice user,
+                       char *token)
 {
     unsigned char mac[EVP_MAX_MD_SIZE];
     struct buffer message = BUFFER_EMPTY;
 
     buffer_appendf(&message, "ocean resume %.*s %.*s", ID_DIGITS, token,
                    SLICE_FORMAT(user));
-    BUG_ON(!HMAC(EVP_sha256(), secret, (int)strlen(secret),
+    BUG_ON(!HMAC(EVP_sha256(), key->bytes, sizeof(key->bytes),
                  (const unsigned char *)message.data, message.size, mac, NULL));
     buffer_deinit(&message);
     for (size_t i = 0; i < MAC_BYTES; i++)
         snprintf(token + ID_DIGITS + 2 * i, 3, "%02x", mac[i]);
 }
 
-const char *token_write(const char *secret, struct slice user, uint64_t id,
-                        char *out)
+const char *token_write(const struct token_key *key, struct slice user,
+                        uint64_t id, char *out)
 {
     snprintf(out, TOKEN_BYTES, "%016" PRIx64, id);
-    append_mac(secret, user, out);
+    append_mac(key, user, out);
     return out;
 }
 
@@ -53,13 +67,13 @@ static bool read_id(struct slice token, uint64_t *id_out)
     return true;
 }
 
-bool token_read(const char *secret, struct slice user, struct slice token,
-                uint64_t *id_out)
+bool token_read(const struct token_key *key, struct slice user,
+                struct slice token, uint64_t *id_out)
 {
     char expected[TOKEN_BYTES];
 
     if (!read_id(token, id_out))
         return false;
-    token_write(secret, user, *id_out, expected);
+    token_write(key, user, *id_out, expected);
     return CRYPTO_memcmp(expected, token.data, token.size) == 0;
 }

@@ -1,8 +1,8 @@
 /*
  * The token of a session that may be resumed (XEP-0198 5, `previd`): its id and
- * a MAC over id and user.  The key is derived from the broker password, which
- * all frontends share and nobody else knows; no other secret has to be handed
- * out.
+ * a MAC over id and user.  Its key comes from a secret that all frontends share
+ * and nobody else knows.  Every client sees tokens and can try secrets on them:
+ * the derivation is slow, but only a long random secret is safe.
  */
 #ifndef FRONTEND_TOKEN_H
 #define FRONTEND_TOKEN_H
@@ -14,10 +14,19 @@
 
 enum { TOKEN_BYTES = 64 }; /* with its NUL */
 
-const char *token_write(const char *secret, struct slice user, uint64_t id,
-                        char *out);
-/* False: not made by token_write with the same secret and user. */
-bool token_read(const char *secret, struct slice user, struct slice token,
-                uint64_t *id_out) WARN_UNUSED;
+struct token_key {
+    unsigned char bytes[32];
+};
+
+/* PBKDF2 (RFC 8018 5.2) with the domain as salt: takes some 100 ms. */
+void token_key_derive(const char *secret, struct slice domain,
+                      struct token_key *key_out);
+
+/* Returns `out`, of TOKEN_BYTES. */
+const char *token_write(const struct token_key *key, struct slice user,
+                        uint64_t id, char *out);
+/* False: not made by token_write with the same key and user. */
+bool token_read(const struct token_key *key, struct slice user,
+                struct slice token, uint64_t *id_out) WARN_UNUSED;
 
 #endif

@@ -13,7 +13,7 @@ static const char *const shared_names[] = {
     "listen", "login_attempts", "login_timeout", "max_connections",
     "max_output_bytes", "max_stanza_bytes", "max_stanza_bytes_unauthenticated",
     "max_unacked", "max_unacked_bytes", "port", "private_key", "resume_timeout",
-    "resume_wait", "tls",
+    "resume_wait", "tls", "token_secret",
     /* delivery, presence */
     "max_resources", "replay_retry", "waiting_max",
     /* roster, archive */

@@ -52,8 +52,7 @@ static inline void confirm(void)
 
 static inline void note_token(const char *user, uint64_t id)
 {
-    token_write(daemon_common(frontend->daemon)->broker_password,
-                slice_of(user), id, token);
+    token_write(&frontend->token_key, slice_of(user), id, token);
 }
 
 /* Bound as alice/desk and resumable. */

@@ -392,6 +392,28 @@ static void test_refused_with_early_stanzas(void)
     fixture_close();
 }
 
+/* The token's key. */
+
+static void check_key(const char *token_secret, const char *expected)
+{
+    struct token_key key;
+
+    CU_ASSERT_EQUAL(setenv("OCEAN_BROKER_PASSWORD", "of the broker", 1), 0);
+    CU_ASSERT_EQUAL(setenv("OCEAN_TOKEN_SECRET", token_secret, 1), 0);
+    fixture_open(fixture_plain);
+    token_key_derive(expected, SLICE("localhost"), &key);
+    CU_ASSERT_EQUAL(memcmp(&frontend->token_key, &key, sizeof(key)), 0);
+    fixture_close();
+    CU_ASSERT_EQUAL(unsetenv("OCEAN_BROKER_PASSWORD"), 0);
+    CU_ASSERT_EQUAL(unsetenv("OCEAN_TOKEN_SECRET"), 0);
+}
+
+static void test_token_secret(void)
+{
+    check_key("", "of the broker");
+    check_key("of the tokens", "of the tokens");
+}
+
 static const struct unit_case cases[] = {
     {"resumed", test_resumed},
     {"resumed when confirmed", test_resumed_when_confirmed},
@@ -408,6 +430,7 @@ static const struct unit_case cases[] = {
     {"told the count", test_told_count},
     {"timed out", test_timed_out},
     {"refused with early stanzas", test_refused_with_early_stanzas},
+    {"token secret", test_token_secret},
 };
 
 int main(void)
