@@ -32,6 +32,7 @@ def stream_errors_before_login(cluster):
         (good + "<x:a/>", "bad-namespace-prefix"),
         (good + "<a>" * 70, "policy-violation"),
         (good + "<a b='" + "x" * 20000 + "'/>", "policy-violation"),
+        (good[:-1] + " xmlns:x='" + "x" * 2000 + "'>", "policy-violation"),
         (good + "<message to='a@localhost'/>", "not-authorized"),
         (good + "<nonsense xmlns='urn:x'/>", "unsupported-stanza-type"),
     ]
