@@ -354,8 +354,6 @@ static void go_on(struct connection *connection)
     if (connection->input.size)
         take_input(connection, SLICE(""));
     update_reading(connection);
-    if (connection->tls && may_read(connection))
-        on_readable(connection); /* what OpenSSL has read already */
 }
 
 void connection_answered(struct connection *connection)
@@ -373,16 +371,24 @@ void connection_unpark(struct connection *connection)
     go_on(connection);
 }
 
+/* What is read in one go; beyond bytes_per_second it is owed. */
+static size_t read_size(const struct connection *connection)
+{
+    uint64_t limit = connection->frontend->config.bytes_per_second;
+    size_t min = connection->tls ? TLS_RECORD_BYTES : READ_MIN;
+
+    if (!limit || limit >= SCRATCH_BYTES)
+        return SCRATCH_BYTES;
+    return limit > min ? limit : min;
+}
+
 /* Bytes read; 0: none now; -1: the peer has closed or broken it. */
 static ssize_t receive_some(struct connection *connection)
 {
     struct frontend *frontend = connection->frontend;
-    uint64_t limit = frontend->config.bytes_per_second;
-    size_t room = SCRATCH_BYTES;
+    size_t room = read_size(connection);
     ssize_t got;
 
-    if (limit && limit < room)
-        room = limit > READ_MIN ? limit : READ_MIN;
     if (connection->tls)
         return tls_read(connection->tls, frontend->scratch, room);
     got = recv(connection->fd, frontend->scratch, room, 0);
@@ -429,6 +435,7 @@ static void discard(struct connection *connection)
         connection_drop(connection);
 }
 
+/* One read a turn: whoever sends without end leaves the others theirs. */
 static void on_readable(void *argument)
 {
     struct connection *connection = argument;
@@ -438,18 +445,16 @@ static void on_readable(void *argument)
         discard(connection);
         return;
     }
-    do {
-        got = receive_some(connection);
-        if (got < 0) {
-            stream_lost(connection, "connection lost");
-            return;
-        }
-        if (got == 0)
-            break;
+    got = receive_some(connection);
+    if (got < 0) {
+        stream_lost(connection, "connection lost");
+        return;
+    }
+    if (got > 0) {
         count_bytes(connection, (size_t)got);
         take_input(connection,
                    (struct slice){connection->frontend->scratch, (size_t)got});
-    } while (connection->tls && may_read(connection));
+    }
     if (connection->tls && !connection->output.size)
         watch_writable(connection->watch, tls_wants_write(connection->tls));
 }

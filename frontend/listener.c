@@ -85,9 +85,7 @@ void listener_open(struct frontend *frontend)
     setsockopt(frontend->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(frontend->listener, (const void *)&address, size) != 0 ||
         listen(frontend->listener, BACKLOG) != 0)
-        log_fatal(EX_UNAVAILABLE, "cannot listen on %s port %lu: %s",
-                  frontend->config.listen, (unsigned long)frontend->config.port,
-                  strerror(errno));
+        fail_listening(frontend);
     set_max_connections(frontend);
 }
 

@@ -92,37 +92,65 @@ void sasl_write_mechanisms(struct buffer *out, bool is_private)
 
 /* Outcomes. */
 
-static void report_failures(struct connection *connection)
+/* Whom the exchange under way is for; SLICE_NONE: it has not said. */
+static struct slice claimed_user(const struct connection *connection)
+{
+    return connection->login ? slice_of(connection->login->user) : SLICE_NONE;
+}
+
+static void log_failure(const struct connection *connection,
+                        const char *condition)
+{
+    struct slice user = claimed_user(connection);
+    char printable[256];
+
+    if (!slice_is_set(user))
+        user = SLICE("-");
+    log_info("connection %s: login failed user=%s condition=%s count=%u",
+             connection->address,
+             log_printable(user, printable, sizeof(printable)), condition,
+             connection->failed_attempts);
+}
+
+static void tell_roster(const struct connection *connection)
 {
     struct frontend *frontend = connection->frontend;
     struct event event;
 
-    if (!connection->login || !connection->login->user)
-        return;
     event_init(&event, EVENT_LOGIN_FAILED);
-    event.to = slice_of(connection->login->user);
+    event.to = claimed_user(connection);
+    if (!slice_is_set(event.to))
+        return;
     event.node = slice_of(daemon_node(frontend->daemon));
     event.address = slice_of(connection->address);
     event.count = connection->failed_attempts;
     output_to_user(&frontend->output, SERVICE_ROSTER, event.to, &event);
 }
 
-/* RFC 6120 6.5; the client may try again, within limits (6.4.4). */
+/* RFC 6120 6.4.5. */
+static void count_failure(struct connection *connection, const char *condition)
+{
+    connection->failed_attempts++;
+    log_failure(connection, condition);
+    if (connection->failed_attempts <
+        connection->frontend->config.login_attempts)
+        return;
+    tell_roster(connection);
+    stream_fail(connection, STREAM_ERROR_POLICY_VIOLATION,
+                "login attempts used up");
+}
+
+/* RFC 6120 6.5; what is not the client's fault does not count. */
 static void fail(struct connection *connection, const char *condition)
 {
-    const struct frontend_config *config = &connection->frontend->config;
-
     buffer_appendf(connection_output(connection),
                    "<failure xmlns='" NS_SASL "'><%s/></failure>", condition);
     connection->is_waiting = false;
-    if (!strcmp(condition, "temporary-auth-failure")) /* not its fault */
-        connection->login_deadline_ms = clock_now_ms() + config->login_timeout;
-    if (!strcmp(condition, "not-authorized") &&
-        ++connection->failed_attempts >= config->login_attempts) {
-        report_failures(connection);
-        stream_fail(connection, STREAM_ERROR_POLICY_VIOLATION,
-                    "login attempts used up");
-    }
+    if (strcmp(condition, "temporary-auth-failure") != 0)
+        count_failure(connection, condition);
+    else
+        connection->login_deadline_ms =
+            clock_now_ms() + connection->frontend->config.login_timeout;
     login_destroy(&connection->login);
 }
 

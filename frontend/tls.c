@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 
 #include "base/buffer.h"
@@ -164,8 +165,9 @@ ssize_t tls_read(struct tls *tls, char *out, size_t room)
     size_t used = 0;
     ssize_t end = 0;
 
-    /* A record at a time: go on until the socket is empty or `out` full. */
-    while (used < room) {
+    /* Whole records: what OpenSSL held back would not make the socket
+     * readable. */
+    while (room - used >= TLS_RECORD_BYTES) {
         int got = SSL_read(ssl, out + used, (int)(room - used));
 
         if (got <= 0) {
@@ -174,6 +176,8 @@ ssize_t tls_read(struct tls *tls, char *out, size_t room)
         }
         used += (size_t)got;
     }
+    if (used && end < 0) /* to be told at the next read: let there be one */
+        shutdown(tls->fd, SHUT_RD);
     return used ? (ssize_t)used : end;
 }
 

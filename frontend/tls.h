@@ -9,6 +9,8 @@
 struct tls_context;
 struct tls;
 
+enum { TLS_RECORD_BYTES = 16 * 1024 }; /* at most, RFC 8446 5.1 */
+
 /* Exits with one clear line when the files cannot be used. */
 struct tls_context *tls_context_create(const char *certificate,
                                        const char *private_key);
@@ -20,7 +22,9 @@ void tls_context_destroy(struct tls_context **context);
 
 /* The server's side on a connected socket, handshake not begun. */
 struct tls *tls_create(struct tls_context *context, int fd);
-/* Bytes; 0: none now; -1: closed or broken. */
+/* Bytes; 0: none now; -1: closed or broken.  Reads whole records as long as
+ * there is room for the largest, so `room` is TLS_RECORD_BYTES or more; what is
+ * left over is left in the socket, which stays readable. */
 ssize_t tls_read(struct tls *tls, char *out, size_t room);
 ssize_t tls_write(struct tls *tls, struct slice bytes);
 /* The last of them could not go on because the socket takes no more. */

@@ -60,12 +60,17 @@ enum stream_error stanza_parse(struct stanza_parser *parser, struct slice bytes,
                                struct slice declarations,
                                struct stanza *stanza_out) WARN_UNUSED;
 
+/* Bytes of a header's prefix declarations: every stanza of the stream takes
+ * them along, so they bound by how much it grows. */
+enum { STREAM_DECLARATIONS_MAX = 1024 };
+
 struct stream_header {
     struct slice to, from, version, lang, ns, id;
     struct slice declarations; /* extra prefixes, raw */
 };
 
-/* `bytes` is one FRAMING_STREAM_OPEN. */
+/* `bytes` is one FRAMING_STREAM_OPEN.  On failure returns the stream error, as
+ * stanza_parse; policy-violation: more than STREAM_DECLARATIONS_MAX. */
 enum stream_error
 stanza_parse_header(struct stanza_parser *parser, struct slice bytes,
                     struct stream_header *header_out) WARN_UNUSED;

@@ -249,7 +249,10 @@ static void collect_declarations(struct stanza_parser *parser,
             !slice_is(attribute.name, "xmlns:stream"))
             append_raw(&parser->extra, attribute.raw);
     }
-    parser->header->declarations = buffer_slice(&parser->extra);
+    if (parser->extra.size > STREAM_DECLARATIONS_MAX)
+        parser->error = STREAM_ERROR_POLICY_VIOLATION;
+    else
+        parser->header->declarations = buffer_slice(&parser->extra);
 }
 
 enum stream_error stanza_parse_header(struct stanza_parser *parser,

@@ -32,6 +32,7 @@ def stream_errors_before_login(cluster):
         (good + "<x:a/>", "bad-namespace-prefix"),
         (good + "<a>" * 70, "policy-violation"),
         (good + "<a b='" + "x" * 20000 + "'/>", "policy-violation"),
+        (good[:-1] + " xmlns:x='" + "x" * 2000 + "'>", "policy-violation"),
         (good + "<message to='a@localhost'/>", "not-authorized"),
         (good + "<nonsense xmlns='urn:x'/>", "unsupported-stanza-type"),
     ]
@@ -46,22 +47,28 @@ def sasl_errors(cluster):
         check(got.tag == SASL + "failure", got.tag)
         return got[0].tag.split("}")[1]
 
+    plain = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'"
+    abort = "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
     client = cluster.connect()
     client.auth("NOSUCH", b"")
     check(failure(client) == "invalid-mechanism", "unknown mechanism")
-    client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%%</auth>")
+    client.send(plain + ">%%</auth>")
     check(failure(client) == "incorrect-encoding", "base64")
+    client.login("alice", "secret-alice")  # still possible on this connection
+
+    client = cluster.connect()
     client.auth("PLAIN", b"no separators")
     check(failure(client) == "malformed-request", "PLAIN without separators")
     client.auth("SCRAM-SHA-1", b"n,,r=no-name")
     check(failure(client) == "malformed-request", "SCRAM without a name")
-    client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>"
-                "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
+    client.send(plain + "/>" + abort)
     check(client.sasl_answer().tag == SASL + "challenge", "asks for the first message")
     check(failure(client) == "aborted", "abort")
+    check(client.wait_closed() == "policy-violation", "three failures of other kinds")
+
+    client = cluster.connect()
     client.auth("PLAIN", b"bob@localhost\0alice\0secret-alice")
     check(failure(client) == "invalid-authzid", "somebody else's authzid")
-    client.login("alice", "secret-alice")  # still possible on this connection
 
     # An account that does not exist looks like a wrong password.
     for name in ("alice", "nobody"):
@@ -76,6 +83,11 @@ def sasl_errors(cluster):
     for _ in range(3):
         client.try_login("alice", "wrong")
     check(client.wait_closed() == "policy-violation", "attempts")
+    own = "connection 127.0.0.1:%d: login failed" % client.socket.getsockname()[1]
+    lines = cluster.grep_logs(own)
+    check([line.split(own)[1] for line in lines] ==
+          [" user=alice@localhost condition=not-authorized count=%d" % n for n in (1, 2, 3)],
+          "what the operator sees: %s" % lines)
 
 
 def stanza_errors(cluster):

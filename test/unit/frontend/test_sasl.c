@@ -114,41 +114,66 @@ static void test_wrong_password(void)
     fixture_close();
 }
 
+static const struct {
+    const char *sent, *condition;
+} failures[] = {
+    {"<auth xmlns='" NS_SASL "' mechanism='ODD'>=</auth>", "invalid-mechanism"},
+    {"<auth xmlns='" NS_SASL "'>=</auth>", "invalid-mechanism"},
+    {AUTH_PLAIN("%%%"), "incorrect-encoding"},
+    {AUTH_PLAIN("bm8gc2VwYXJhdG9ycw=="), "malformed-request"},
+    {AUTH_PLAIN("="), "malformed-request"},
+    {"<auth xmlns='" NS_SASL "' mechanism='SCRAM-SHA-1'>cj14</auth>",
+     "malformed-request"},
+    {"<response xmlns='" NS_SASL "'>cj14</response>", "malformed-request"},
+    {"<abort xmlns='" NS_SASL "'/>", "aborted"},
+};
+
+static void fail_once(struct client *client, size_t i)
+{
+    char expected[128];
+
+    client_send(client, failures[i].sent);
+    snprintf(expected, sizeof(expected),
+             "<failure xmlns='" NS_SASL "'><%s/></failure>",
+             failures[i].condition);
+    CU_ASSERT_TRUE(client_gets(client, expected));
+}
+
 static void test_failures(void)
 {
-    static const struct {
-        const char *sent, *condition;
-    } cases[] = {
-        {"<auth xmlns='" NS_SASL "' mechanism='ODD'>=</auth>",
-         "invalid-mechanism"},
-        {"<auth xmlns='" NS_SASL "'>=</auth>", "invalid-mechanism"},
-        {AUTH_PLAIN("%%%"), "incorrect-encoding"},
-        {AUTH_PLAIN("bm8gc2VwYXJhdG9ycw=="), "malformed-request"},
-        {AUTH_PLAIN("="), "malformed-request"},
-        {"<auth xmlns='" NS_SASL "' mechanism='SCRAM-SHA-1'>cj14</auth>",
-         "malformed-request"},
-        {"<response xmlns='" NS_SASL "'>cj14</response>", "malformed-request"},
-        {"<abort xmlns='" NS_SASL "'/>", "aborted"},
-    };
+    static const char *const options[] = {"--tls", "off", "--login-attempts",
+                                          "9", NULL};
     struct client client;
 
-    fixture_open(fixture_plain);
+    fixture_open(options);
     client_open(&client);
     client_send(&client, HEADER);
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        char expected[128];
-
-        client_send(&client, cases[i].sent);
-        snprintf(expected, sizeof(expected),
-                 "<failure xmlns='" NS_SASL "'><%s/></failure>",
-                 cases[i].condition);
-        CU_ASSERT_TRUE(client_gets(&client, expected));
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+        fail_once(&client, i);
     EXPECT_NOTHING_PUBLISHED();
     client_send(&client, AUTH_PLAIN(PLAIN_ALICE)); /* it may go on */
     answer_keys("secret");
     EXPECT_TEXT(&client, "<success");
     client_close(&client);
+    fixture_close();
+}
+
+/* Of whatever kind. */
+static void test_too_many_failures(void)
+{
+    fixture_open(fixture_plain);
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+        struct client client;
+
+        client_open(&client);
+        client_send(&client, HEADER);
+        for (int attempt = 0; attempt < 3; attempt++)
+            fail_once(&client, i);
+        EXPECT_TEXT(&client,
+                    "<policy-violation xmlns='" NS_STREAM_ERRORS "'/>");
+        client_close(&client);
+    }
+    EXPECT_NOTHING_PUBLISHED();
     fixture_close();
 }
 
@@ -191,6 +216,7 @@ static void test_no_answer(void)
     CU_ASSERT_TRUE(client_is_quiet(&client));
     stream_tick(connection, connection->answer_deadline_ms);
     EXPECT_TEXT(&client, "<temporary-auth-failure/></failure>");
+    CU_ASSERT_EQUAL(connection->failed_attempts, 0);
     answer_keys("secret"); /* too late */
     CU_ASSERT_TRUE(client_is_quiet(&client));
     client_send(&client, AUTH_PLAIN(PLAIN_ALICE));
@@ -224,6 +250,7 @@ static const struct unit_case cases[] = {
     {"SCRAM", test_scram},
     {"wrong password", test_wrong_password},
     {"failures", test_failures},
+    {"too many failures", test_too_many_failures},
     {"PLAIN", test_plain},
     {"no answer", test_no_answer},
     {"gone while asking", test_gone_while_asking},

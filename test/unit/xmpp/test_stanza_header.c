@@ -86,6 +86,36 @@ static void takes_the_header_apart(void)
     stanza_parser_destroy(&parser);
 }
 
+/* A header whose declarations have that many bytes. */
+static enum stream_error parse_declaring(struct stanza_parser *parser,
+                                         size_t size)
+{
+    struct buffer bytes = BUFFER_EMPTY;
+    struct stream_header header;
+    enum stream_error error;
+
+    buffer_append_text(&bytes, "<stream:stream " BINDINGS " xmlns:p='");
+    for (size_t used = strlen(" xmlns:p=''"); used < size; used++)
+        buffer_append_byte(&bytes, 'u');
+    buffer_append_text(&bytes, "'>");
+    error = stanza_parse_header(parser, buffer_slice(&bytes), &header);
+    CU_ASSERT_EQUAL(header.declarations.size,
+                    error == STREAM_ERROR_NONE ? size : 0);
+    buffer_deinit(&bytes);
+    return error;
+}
+
+static void limits_declarations(void)
+{
+    struct stanza_parser *parser = stanza_parser_create();
+
+    CU_ASSERT_EQUAL(parse_declaring(parser, STREAM_DECLARATIONS_MAX),
+                    STREAM_ERROR_NONE);
+    CU_ASSERT_EQUAL(parse_declaring(parser, STREAM_DECLARATIONS_MAX + 1),
+                    STREAM_ERROR_POLICY_VIOLATION);
+    stanza_parser_destroy(&parser);
+}
+
 static void names_every_error(void)
 {
     for (int i = STREAM_ERROR_NONE + 1; i < STREAM_ERROR_COUNT; i++)
@@ -99,6 +129,7 @@ int main(void)
     static const struct unit_case tests[] = {
         {"accepts or refuses", accepts_or_refuses},
         {"takes the header apart", takes_the_header_apart},
+        {"limits declarations", limits_declarations},
         {"names every error", names_every_error},
     };
 
