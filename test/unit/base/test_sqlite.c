@@ -285,6 +285,7 @@ static void test_refusal(void)
     CU_ASSERT_PTR_NULL(sqlite_refusal(&sqlite));
     put(1, SLICE("b"), SLICE_NONE);
     CU_ASSERT_FALSE(sqlite_commit(&sqlite));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sqlite_refusal(&sqlite));
     CU_ASSERT_STRING_EQUAL(sqlite_refusal(&sqlite), "constraint failed");
     begin();
     CU_ASSERT_PTR_NULL(sqlite_refusal(&sqlite));
