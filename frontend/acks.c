@@ -258,6 +258,12 @@ void acks_sent_again(struct session *session, const struct event *event,
         unacked_again(&session->acks->unacked, event, receipt);
 }
 
+static void request(struct acks *acks, uint64_t now_ms, struct buffer *out)
+{
+    acks->request_ms = now_ms;
+    buffer_append_text(out, "<r xmlns='" NS_SM "'/>");
+}
+
 void acks_request(struct connection *connection)
 {
     struct acks *acks = acks_of(connection);
@@ -265,8 +271,16 @@ void acks_request(struct connection *connection)
     if (!acks || !acks->unacked.count || acks->request_ms ||
         connection->state != STREAM_STATE_BOUND)
         return;
-    acks->request_ms = clock_now_ms();
-    buffer_append_text(&connection->output, "<r xmlns='" NS_SM "'/>");
+    request(acks, clock_now_ms(), &connection->output);
+}
+
+bool acks_probe(struct connection *connection, uint64_t now_ms)
+{
+    struct acks *acks = acks_of(connection);
+
+    if (acks && !acks->request_ms)
+        request(acks, now_ms, connection_output(connection));
+    return acks;
 }
 
 /* Time. */

@@ -38,6 +38,8 @@ void acks_sent_again(struct session *session, const struct event *event,
                      struct bus_receipt *receipt);
 /* Appends a request if something is unacknowledged; before flushing. */
 void acks_request(struct connection *connection);
+/* Requests one in any case, as a sign of life; false: without acks. */
+bool acks_probe(struct connection *connection, uint64_t now_ms);
 
 /* Custody, limits, and clients that do not answer; once a second. */
 void acks_tick(struct session *session, uint64_t now_ms);

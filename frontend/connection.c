@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "ended.h"
+#include "peer.h"
 #include "resume.h"
 #include "sasl.h"
 #include "stream.h"
@@ -17,6 +18,7 @@
 enum {
     LEAVING_MS = 2000, /* for the last bytes, and the client's end */
     READ_MIN = 512,
+    PEER_CHECKS = 4, /* in a peer_timeout */
 };
 
 static void on_readable(void *argument);
@@ -31,6 +33,7 @@ struct connection *connection_create(struct frontend *frontend, int fd,
     connection->fd = fd;
     connection->address = memory_copy_text(slice_of(address));
     connection->active_ms = clock_now_ms();
+    connection->checked_ms = connection->active_ms;
     connection->login_deadline_ms =
         connection->active_ms + frontend->config.login_timeout;
     framing_init(&connection->framing,
@@ -459,6 +462,17 @@ static void on_readable(void *argument)
         watch_writable(connection->watch, tls_wants_write(connection->tls));
 }
 
+static void check_peer(struct connection *connection, uint64_t now_ms)
+{
+    uint64_t timeout = connection->frontend->config.peer_timeout;
+
+    if (now_ms - connection->checked_ms < timeout / PEER_CHECKS)
+        return;
+    connection->checked_ms = now_ms;
+    if (peer_is_gone(connection->fd, timeout))
+        stream_lost(connection, "its host does not answer");
+}
+
 void connection_tick(struct connection *connection, uint64_t now_ms)
 {
     if (connection->is_leaving) {
@@ -468,4 +482,5 @@ void connection_tick(struct connection *connection, uint64_t now_ms)
     }
     pay_bytes(connection);
     stream_tick(connection, now_ms);
+    check_peer(connection, now_ms);
 }

@@ -51,7 +51,8 @@ struct connection {
     uint64_t login_deadline_ms;  /* until a resource is bound */
     uint64_t answer_deadline_ms; /* while is_waiting */
     uint64_t close_deadline_ms;  /* while is_leaving */
-    uint64_t active_ms;          /* last byte either way */
+    uint64_t active_ms;          /* last byte of it, or keep-alive */
+    uint64_t checked_ms;         /* whether its host is there (peer.h) */
     uint64_t request;            /* number of the question, 0: none */
     struct login *login;         /* during SASL */
     char *user;                  /* bare JID once authenticated */

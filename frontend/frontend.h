@@ -5,6 +5,7 @@
  *   listener.c     accepting
  *   connection.c   one socket: bytes in, bytes out, limits
  *   tls.c          OpenSSL
+ *   peer.c         is the client's host still there?
  *   stream.c       the states of an XMPP stream; features.c, bind.c
  *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
  *   session.c      sessions: table, dedupe window, directed presence
@@ -52,6 +53,7 @@ struct frontend_config {
     uint64_t bind_timeout;
     uint64_t iq_timeout;
     uint64_t keepalive;
+    uint64_t peer_timeout;
     uint64_t max_connections; /* 0: as the limit of open files allows */
     uint64_t bytes_per_second;
     uint64_t max_stanza_bytes;

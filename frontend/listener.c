@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "connection.h"
 #include "inbox.h"
+#include "peer.h"
 
 enum {
     BACKLOG = 4096,
@@ -123,6 +124,7 @@ static bool accept_one(struct frontend *frontend)
         return false;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    peer_watch(fd, frontend->config.peer_timeout);
     format_address(&address, text, sizeof(text));
     log_debug("connection %s: accepted", text);
     connection_create(frontend, fd, text);

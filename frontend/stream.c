@@ -338,6 +338,8 @@ enum stream_verdict stream_unit(struct connection *connection,
 
 /* Time limits. */
 
+/* RFC 6120 4.6: for what stands between, and for the client, who would not
+ * notice otherwise that we are gone; an answer proves that it is not. */
 static void keep_alive(struct connection *connection, uint64_t now_ms)
 {
     uint64_t interval = connection->frontend->config.keepalive;
@@ -345,7 +347,8 @@ static void keep_alive(struct connection *connection, uint64_t now_ms)
     if (!interval || now_ms - connection->active_ms < interval)
         return;
     connection->active_ms = now_ms;
-    connection_write(connection, SLICE(" "));
+    if (!acks_probe(connection, now_ms))
+        connection_write(connection, SLICE(" "));
 }
 
 void stream_tick(struct connection *connection, uint64_t now_ms)

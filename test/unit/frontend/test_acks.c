@@ -256,6 +256,35 @@ static void test_silent(void)
     client_done(&client);
 }
 
+static void tick_stream(uint64_t now_ms)
+{
+    stream_tick(TAILQ_FIRST(&frontend->connections), now_ms);
+    pump();
+}
+
+/* Silent for long, with nothing to acknowledge: asked as a sign of life. */
+static void test_keep_alive(void)
+{
+    struct client client;
+    uint64_t due_ms;
+
+    client_enable(&client);
+    due_ms = TAILQ_FIRST(&frontend->connections)->active_ms + 300000;
+    tick_stream(due_ms - 1);
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    tick_stream(due_ms);
+    EXPECT_TEXT(&client, SM("r"));
+    CU_ASSERT_TRUE(client_is_quiet(&client));
+    client_send(&client, ANSWER("0"));
+    tick_stream(due_ms + 30000);
+    EXPECT_TEXT(&client, SM("r")); /* by this clock 300 s have passed again */
+    tick_stream(due_ms + 59999);
+    CU_ASSERT_PTR_NOT_NULL(client_session(&client));
+    tick_stream(due_ms + 60000);
+    CU_ASSERT_PTR_NULL(client_session(&client));
+    client_done(&client);
+}
+
 static const struct unit_case cases[] = {
     {"enable", test_enable},
     {"out of place", test_out_of_place},
@@ -266,6 +295,7 @@ static const struct unit_case cases[] = {
     {"custody", test_custody},
     {"given back", test_given_back},
     {"a silent client", test_silent},
+    {"keep-alive", test_keep_alive},
 };
 
 int main(void)

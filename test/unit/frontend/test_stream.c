@@ -142,17 +142,15 @@ static void test_login_timeout(void)
 
 static void test_keep_alive(void)
 {
-    static const char *const options[] = {"--tls", "off", "--keepalive", "60s",
-                                          NULL};
     struct client client;
     struct connection *connection;
 
-    fixture_open(options);
+    fixture_open(fixture_plain);
     client_login(&client, "desk");
     connection = only_connection();
-    stream_tick(connection, connection->active_ms + 59999);
+    stream_tick(connection, connection->active_ms + 299999);
     CU_ASSERT_TRUE(client_is_quiet(&client));
-    stream_tick(connection, connection->active_ms + 60000);
+    stream_tick(connection, connection->active_ms + 300000);
     client_receive(&client);
     CU_ASSERT_STRING_EQUAL(client.got, " ");
     client_close(&client);
