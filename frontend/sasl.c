@@ -272,7 +272,7 @@ static bool set_user(struct connection *connection, const char *name)
     return true;
 }
 
-/* libgsasl keeps a copy of its own. */
+/* libgsasl has prepared it (SASLprep), and keeps a copy of its own. */
 static void take_password(struct login *login, const char *password)
 {
     char *copy;
@@ -295,7 +295,9 @@ static void begin_plain(struct connection *connection, struct slice message)
     gsasl_free(output);
     if (password)
         take_password(login, password);
-    if (result != GSASL_OK)
+    if (result == GSASL_SASLPREP_ERROR) /* RFC 4616 2 */
+        fail(connection, "not-authorized");
+    else if (result != GSASL_OK)
         fail(connection, "malformed-request");
     else if (!name || !password || !set_user(connection, name))
         fail(connection, "not-authorized");

@@ -72,12 +72,35 @@ static void complain(struct import *import, uint64_t line, const char *what)
     import->failed++;
 }
 
+static void submit(struct import *import, char *account, char *password)
+{
+    struct import_job *job = memory_new(sizeof(*job));
+
+    job->import = import;
+    job->line = import->line;
+    job->account = account;
+    job->password = password;
+    import->under_way++;
+    if (!worker_submit(import->workers, run_job, done_job, job))
+        job_destroy(job);
+}
+
+static char *prepare_password(const char *text, struct buffer *why_out)
+{
+    const char *error = NULL;
+    char *password = password_prepare(text, &error);
+
+    if (!password)
+        buffer_appendf(why_out, "the password %s", error);
+    return password;
+}
+
 static void take_line(struct import *import, char *line)
 {
     char *tab = strchr(line, '\t');
     struct buffer why = BUFFER_EMPTY;
-    struct import_job *job;
     char *account;
+    char *password = NULL;
 
     import->line++;
     line[strcspn(line, "\r\n")] = '\0';
@@ -89,19 +112,15 @@ static void take_line(struct import *import, char *line)
     }
     account = tool_account_parse(
         import->tool, (struct slice){line, (size_t)(tab - line)}, &why);
-    if (!account) {
-        complain(import, import->line, why.data);
-        buffer_deinit(&why);
+    if (account)
+        password = prepare_password(tab + 1, &why);
+    if (password) {
+        submit(import, account, password);
         return;
     }
-    job = memory_new(sizeof(*job));
-    job->import = import;
-    job->line = import->line;
-    job->account = account;
-    job->password = memory_copy_text(slice_of(tab + 1));
-    import->under_way++;
-    if (!worker_submit(import->workers, run_job, done_job, job))
-        job_destroy(job);
+    complain(import, import->line, why.data);
+    buffer_deinit(&why);
+    memory_free(&account);
 }
 
 static void finish(struct import *import)

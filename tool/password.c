@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stringprep.h>
 #include <sys/random.h>
 #include <sysexits.h>
 #include <termios.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/event.h"
+#include "xmpp/utf8.h"
 
 enum {
     ITERATIONS = 4096, /* RFC 5802 5.1, RFC 7677 4: at least */
@@ -21,6 +23,53 @@ enum {
     FIELDS = 5,
     TEXT_MAX = 128,
 };
+
+void password_wipe(char **password)
+{
+    if (*password)
+        OPENSSL_cleanse(*password, strlen(*password));
+    memory_free(password);
+}
+
+static const char *explain(int result)
+{
+    switch (result) {
+    case STRINGPREP_CONTAINS_PROHIBITED:
+        return "has a prohibited character (RFC 4013 2.3)";
+    case STRINGPREP_BIDI_BOTH_L_AND_RAL:
+    case STRINGPREP_BIDI_LEADTRAIL_NOT_RAL:
+    case STRINGPREP_BIDI_CONTAINS_PROHIBITED:
+        return "mixes directions of writing (RFC 4013 2.4)";
+    case STRINGPREP_CONTAINS_UNASSIGNED:
+        return "has an unassigned character (RFC 4013 2.5)";
+    default:
+        return "cannot be prepared (RFC 4013)";
+    }
+}
+
+char *password_prepare(const char *text, const char **error_out)
+{
+    char *prepared = NULL;
+    char *password = NULL;
+    int result;
+
+    if (!utf8_is_valid(slice_of(text))) {
+        *error_out = "is not UTF-8";
+        return NULL;
+    }
+    result = stringprep_profile(text, &prepared, "SASLprep",
+                                STRINGPREP_NO_UNASSIGNED);
+    if (result != STRINGPREP_OK)
+        *error_out = explain(result);
+    else if (!*prepared)
+        *error_out = "is empty";
+    else
+        password = memory_copy_text(slice_of(prepared));
+    if (prepared)
+        explicit_bzero(prepared, strlen(prepared));
+    free(prepared);
+    return password;
+}
 
 static void read_line(FILE *file, char *line, const char *from)
 {
@@ -73,6 +122,7 @@ char *password_read(const char *file, const char *whose)
 {
     char line[PASSWORD_MAX];
     char *password;
+    const char *error = NULL;
 
     if (!file) {
         ask_twice(whose, line);
@@ -88,20 +138,13 @@ char *password_read(const char *file, const char *whose)
         read_line(stream, line, file);
         fclose(stream);
     }
-    if (!*line) {
-        fprintf(stderr, "oceanctl: the password is empty\n");
+    password = password_prepare(line, &error);
+    explicit_bzero(line, sizeof(line));
+    if (!password) {
+        fprintf(stderr, "oceanctl: the password %s\n", error);
         exit(EX_DATAERR);
     }
-    password = memory_copy_text(slice_of(line));
-    explicit_bzero(line, sizeof(line));
     return password;
-}
-
-void password_wipe(char **password)
-{
-    if (*password)
-        OPENSSL_cleanse(*password, strlen(*password));
-    memory_free(password);
 }
 
 /* RFC 5802 3. */

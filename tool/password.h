@@ -4,13 +4,22 @@
 
 #include "base/buffer.h"
 
-/* From a file ("-": standard input) or, file NULL, asked twice at the
- * terminal.  Exits when there is none.  The caller wipes and frees it. */
-char *password_read(const char *file, const char *whose);
+/*
+ * Prepared with SASLprep (RFC 4013) as RFC 5802 2.2 and RFC 4616 2 ask for what
+ * is stored.  The caller wipes and frees it.  NULL: nobody could log in with
+ * it; error_out says why, as the end of "the password ..." (static).
+ */
+char *password_prepare(const char *text, const char **error_out);
 void password_wipe(char **password);
 
-/* Appends the field `keys` of account.set (an encoded list): fresh salts,
- * SCRAM-SHA-256 and SCRAM-SHA-1.  Takes milliseconds; any thread. */
+/* From a file ("-": standard input) or, file NULL, asked twice at the
+ * terminal; prepared.  Exits when there is none.  The caller wipes and frees
+ * it. */
+char *password_read(const char *file, const char *whose);
+
+/* Of a prepared password: appends the field `keys` of account.set (an encoded
+ * list): fresh salts, SCRAM-SHA-256 and SCRAM-SHA-1.  Takes milliseconds; any
+ * thread. */
 void password_derive(struct slice password, struct buffer *keys_out);
 
 #endif

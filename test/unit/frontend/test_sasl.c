@@ -201,6 +201,52 @@ static void test_plain(void)
     fixture_close();
 }
 
+/* RFC 4616 2: PLAIN's password is compared as SASLprep makes it. */
+static void test_prepared(void)
+{
+    static const char *const same[] = {
+        AUTH_PLAIN("AGFsaWNlAElY"),     /* IX */
+        AUTH_PLAIN("AGFsaWNlAOKFqA=="), /* U+2168 */
+        AUTH_PLAIN("AGFsaWNlAEnCrVg="), /* I U+00AD X */
+    };
+
+    fixture_open(fixture_plain);
+    for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+        struct client client;
+
+        client_open(&client);
+        client_send(&client, HEADER);
+        client_send(&client, same[i]);
+        answer_keys("IX");
+        EXPECT_TEXT(&client, "<success");
+        client_close(&client);
+    }
+    fixture_close();
+}
+
+/* What cannot be prepared is nobody's password. */
+static void test_unprepared(void)
+{
+    static const char *const none[] = {
+        AUTH_PLAIN("AGFsaWNlAAc="),     /* U+0007: prohibited */
+        AUTH_PLAIN("AGFsaWNlANinMQ=="), /* U+0627 1: two directions */
+    };
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_open(&client);
+    client_send(&client, HEADER);
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        client_send(&client, none[i]);
+        EXPECT_TEXT(&client, "<not-authorized/></failure>");
+    }
+    client_send(&client, AUTH_PLAIN(PLAIN_ALICE)); /* it may go on */
+    answer_keys("secret");
+    EXPECT_TEXT(&client, "<success");
+    client_close(&client);
+    fixture_close();
+}
+
 static void test_no_answer(void)
 {
     struct client client;
@@ -252,6 +298,8 @@ static const struct unit_case cases[] = {
     {"failures", test_failures},
     {"too many failures", test_too_many_failures},
     {"PLAIN", test_plain},
+    {"PLAIN, prepared", test_prepared},
+    {"PLAIN, not to be prepared", test_unprepared},
     {"no answer", test_no_answer},
     {"gone while asking", test_gone_while_asking},
 };

@@ -110,8 +110,8 @@ static void test_good_lines(void)
         {"ann@x\tsecret\r\n", "ann@x", 1},
         {"\n\r\nann@x\tsecret\n\n", "ann@x", 3},
         {"ANN@X\tsecret\n", "ann@x", 1},
-        {"ann@x\ta\tb\n", "ann@x", 1},
         {"ann@x\t \n", "ann@x", 1},
+        {"ann@x\t\xe2\x85\xa8\n", "ann@x", 1},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -126,6 +126,7 @@ static void test_good_lines(void)
 }
 
 #define EXPECTED_TAB "expected JID, tab, password\n"
+#define PROHIBITED "the password has a prohibited character (RFC 4013 2.3)\n"
 #define NO_ACCOUNT "not an account's JID here\n"
 
 static void test_bad_lines(void)
@@ -138,6 +139,7 @@ static void test_bad_lines(void)
         {"ann@x\t\n", "line 1: " EXPECTED_TAB},
         {"\nann@x\t\r\n", "line 2: " EXPECTED_TAB},
         {"ann@x\t", "line 1: " EXPECTED_TAB},
+        {"ann@x\ta\tb\n", "line 1: " PROHIBITED},
         {"\tsecret\n", "line 1: " NO_ACCOUNT},
         {"ann\tsecret\n", "line 1: " NO_ACCOUNT},
         {"ann@y\tsecret\n", "line 1: " NO_ACCOUNT},

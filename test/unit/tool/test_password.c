@@ -14,7 +14,9 @@ static const struct {
     {"secret\n", "secret"},
     {"secret\r\n", "secret"},
     {"secret\nmore\n", "secret"},
-    {" two words\t\n", " two words\t"},
+    {" two words \n", " two words "},
+    {"I\xc2\xadX\n", "IX"}, /* RFC 4013 3: what it is prepared to */
+    {"\xe2\x85\xa8\n", "IX"},
     {"gr\xc3\xbc\xc3\x9f\n", "gr\xc3\xbc\xc3\x9f"},
 };
 
@@ -105,6 +107,93 @@ static void test_long_password(void)
     memcpy(content + LONGEST, "a\n", 3);
     CU_ASSERT_EQUAL(status_of(read_password, content), EX_DATAERR);
     folder_close(&fixture_folder);
+}
+
+static void test_unprepared(void)
+{
+    folder_open(&fixture_folder);
+    CU_ASSERT_EQUAL(status_of(read_password, "tab\t"), EX_DATAERR);
+    CU_ASSERT_EQUAL(status_of(read_password, "gr\xfc\xdf"), EX_DATAERR);
+    folder_close(&fixture_folder);
+}
+
+/* Preparing. */
+
+#define PROHIBITED "has a prohibited character (RFC 4013 2.3)"
+#define DIRECTIONS "mixes directions of writing (RFC 4013 2.4)"
+#define UNASSIGNED "has an unassigned character (RFC 4013 2.5)"
+#define NOT_UTF_8 "is not UTF-8"
+
+static void check_prepared(const char *text, const char *expected,
+                           const char *error)
+{
+    const char *why = NULL;
+    char *password = password_prepare(text, &why);
+
+    CU_ASSERT_EQUAL(password != NULL, expected != NULL);
+    CU_ASSERT_STRING_EQUAL(password ? password : why,
+                           expected ? expected : error);
+    password_wipe(&password);
+}
+
+/* RFC 4013 3. */
+static void test_examples(void)
+{
+    static const struct {
+        const char *text, *password, *error;
+    } rows[] = {
+        {"I\xC2\xADX", "IX", NULL},
+        {"user", "user", NULL},
+        {"USER", "USER", NULL},
+        {"\xC2\xAA", "a", NULL},
+        {"\xE2\x85\xA8", "IX", NULL},
+        {"\x07", NULL, PROHIBITED},
+        {"\xD8\xA7\x31", NULL, DIRECTIONS},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check_prepared(rows[i].text, rows[i].password, rows[i].error);
+}
+
+static void test_ascii_stays(void)
+{
+    char text[0x7F - ' ' + 1];
+
+    for (int byte = ' '; byte < 0x7F; byte++)
+        text[byte - ' '] = (char)byte;
+    text[0x7F - ' '] = '\0';
+    check_prepared(text, text, NULL);
+}
+
+static void test_unassigned(void)
+{
+    check_prepared("\xC8\xA1", NULL, UNASSIGNED);
+}
+
+static void test_nothing_left(void)
+{
+    check_prepared("", NULL, "is empty");
+    check_prepared("\xC2\xAD", NULL, "is empty");
+}
+
+static void test_not_utf_8(void)
+{
+    check_prepared("gr\xFC\xDF", NULL, NOT_UTF_8);
+}
+
+static void test_growing(void)
+{
+    struct buffer text = BUFFER_EMPTY;
+    const char *error = NULL;
+    char *password;
+
+    for (int i = 0; i < 1000; i++)
+        buffer_append_text(&text, "\xEF\xB7\xBA");
+    password = password_prepare(text.data, &error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(password);
+    CU_ASSERT_TRUE(strlen(password) > 10 * text.size);
+    password_wipe(&password);
+    buffer_deinit(&text);
 }
 
 /* Keys. */
@@ -202,6 +291,13 @@ int main(void)
         {"from standard input", test_standard_input},
         {"no password", test_no_password},
         {"a long password", test_long_password},
+        {"not to be prepared", test_unprepared},
+        {"examples", test_examples},
+        {"ASCII stays", test_ascii_stays},
+        {"unassigned", test_unassigned},
+        {"nothing left", test_nothing_left},
+        {"not UTF-8", test_not_utf_8},
+        {"one that grows", test_growing},
         {"keys", test_keys},
         {"salts are fresh", test_salts_are_fresh},
     };
