@@ -189,6 +189,11 @@ ssize_t tls_write(struct tls *tls, struct slice bytes)
     return sent > 0 ? sent : no_bytes(tls, sent);
 }
 
+bool tls_is_established(const struct tls *tls)
+{
+    return SSL_is_init_finished(tls->ssl);
+}
+
 bool tls_wants_write(const struct tls *tls)
 {
     return SSL_want_write(tls->ssl);
@@ -196,7 +201,7 @@ bool tls_wants_write(const struct tls *tls)
 
 void tls_shutdown(struct tls *tls)
 {
-    if (SSL_is_init_finished(tls->ssl))
+    if (tls_is_established(tls))
         SSL_shutdown(at_work(tls));
     ERR_clear_error();
 }

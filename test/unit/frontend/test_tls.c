@@ -286,12 +286,33 @@ static void test_end_with_data(void)
     close_frontend();
 }
 
+/* Who asks for TLS and then says nothing cannot be told that its time is over;
+ * its connection ends, and nobody tries to write to it meanwhile. */
+static void test_no_handshake(void)
+{
+    struct client client;
+    struct connection *connection;
+
+    open_frontend(NULL, NULL);
+    client_open(&client);
+    connection = TAILQ_LAST(&frontend->connections, connection_list);
+    client_send(&client, HEADER "<starttls xmlns='" NS_TLS "'/>");
+    EXPECT_TEXT(&client, "<proceed xmlns='" NS_TLS "'/>");
+    stream_tick(connection, connection->login_deadline_ms);
+    client_receive(&client);
+    CU_ASSERT_TRUE(client.is_ended);
+    CU_ASSERT_EQUAL(client.size, 0);
+    client_close(&client);
+    close_frontend();
+}
+
 static const struct unit_case cases[] = {
     {"flood before login", test_flood_before_login},
     {"flood after login", test_flood_after_login},
     {"throttled", test_throttled},
     {"waiting", test_waiting},
     {"end with data", test_end_with_data},
+    {"no handshake", test_no_handshake},
 };
 
 int main(void)
