@@ -84,18 +84,14 @@ size_t bus_pending_bytes(const struct bus *bus);
 void bus_destroy(struct bus **bus);
 
 /*
- * A destination lives until bus_destroy or bus_forget.  The same (exchange,
- * key) gives the same destination.
+ * The same (exchange, key) gives the same destination.  One of BUS_CORE lives
+ * as long as the bus.  The others belong to nodes, which come and go: one that
+ * nothing waits for and nobody has used for ten minutes is freed, so they are
+ * looked up for every publish and not kept beyond this turn of the loop.
  */
 struct bus_destination *bus_destination(struct bus *bus, const char *exchange,
                                         struct slice key, enum bus_class class);
 struct slice bus_destination_key(const struct bus_destination *destination);
-void bus_destination_set_owner(struct bus_destination *destination,
-                               void *owner); /* any pointer of the caller's */
-void *bus_destination_owner(const struct bus_destination *destination);
-/* What still waits there is given back through `unroutable` (BUS_INBOX) or
- * dropped, and the destination freed once nothing is under way. */
-void bus_forget(struct bus_destination **destination);
 
 /*
  * One encoded event (event_encode).  Sent at the end of this turn of the loop,

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "cluster/bus_link.h"
@@ -11,6 +12,7 @@ enum {
     REST_FIRST_MS = 50,
     REST_MAX_MS = 1000,
     SPARE_PARCELS = 64,
+    LEFT_AFTER_MS = 10 * 60 * 1000,
 };
 
 /* Parcels. */
@@ -63,38 +65,6 @@ static struct bus_destination *create(struct bus *bus, const char *exchange,
     return destination;
 }
 
-struct bus_destination *bus_destination(struct bus *bus, const char *exchange,
-                                        struct slice key, enum bus_class class)
-{
-    struct buffer name = BUFFER_EMPTY;
-    struct bus_destination *destination;
-
-    map_key(&name, exchange, key);
-    destination = map_find(bus->destinations, buffer_slice(&name));
-    if (!destination) {
-        destination = create(bus, exchange, key, class);
-        map_put(bus->destinations, buffer_slice(&name), destination);
-    }
-    destination->is_forgotten = false;
-    buffer_deinit(&name);
-    return destination;
-}
-
-struct slice bus_destination_key(const struct bus_destination *destination)
-{
-    return (struct slice){destination->key, destination->key_size};
-}
-
-void bus_destination_set_owner(struct bus_destination *destination, void *owner)
-{
-    destination->owner = owner;
-}
-
-void *bus_destination_owner(const struct bus_destination *destination)
-{
-    return destination->owner;
-}
-
 static void free_destination(struct bus_destination *destination)
 {
     struct bus_parcel *parcel;
@@ -110,14 +80,28 @@ static void free_destination(struct bus_destination *destination)
     memory_free(&destination);
 }
 
-static void remove_destination(struct bus_destination *destination)
+struct bus_destination *bus_destination(struct bus *bus, const char *exchange,
+                                        struct slice key, enum bus_class class)
 {
     struct buffer name = BUFFER_EMPTY;
+    struct bus_destination *destination;
 
-    map_key(&name, destination->exchange, bus_destination_key(destination));
-    map_remove(destination->bus->destinations, buffer_slice(&name));
+    map_key(&name, exchange, key);
+    destination = map_find(bus->destinations, buffer_slice(&name));
+    if (!destination) {
+        destination = create(bus, exchange, key, class);
+        map_put(bus->destinations, buffer_slice(&name), destination);
+        bus->has_new_destination = true;
+        bus_turn_due(bus);
+    }
+    destination->used_ms = clock_now_ms();
     buffer_deinit(&name);
-    free_destination(destination);
+    return destination;
+}
+
+struct slice bus_destination_key(const struct bus_destination *destination)
+{
+    return (struct slice){destination->key, destination->key_size};
 }
 
 static void mark_dirty(struct bus_destination *destination)
@@ -130,13 +114,6 @@ static void mark_dirty(struct bus_destination *destination)
     destination->dirty_next = bus->dirty;
     bus->dirty = destination;
     bus_turn_due(bus);
-}
-
-void bus_forget(struct bus_destination **destination)
-{
-    (*destination)->is_forgotten = true;
-    mark_dirty(*destination);
-    *destination = NULL;
 }
 
 /* Publishing. */
@@ -170,7 +147,6 @@ static struct bus_parcel *publish(struct bus_destination *destination,
     const struct bus_config *config = &destination->bus->config;
     struct bus_parcel *parcel = destination->waiting.last;
 
-    BUG_ON(destination->is_forgotten);
     if (!parcel ||
         !bus_parcel_fits(parcel, event.size, destination->batch_events,
                          config->batch_bytes))
@@ -311,12 +287,8 @@ static void return_all(struct bus_destination *destination)
     destination->sent = NULL;
     if (!parcel)
         parcel = bus_parcels_take(&all);
-    for (; parcel; parcel = bus_parcels_take(&all)) {
-        if (destination->class == BUS_INBOX)
-            return_parcel(destination, parcel);
-        else
-            settle(destination, parcel);
-    }
+    for (; parcel; parcel = bus_parcels_take(&all))
+        return_parcel(destination, parcel);
 }
 
 static void recover(struct bus_destination *destination)
@@ -378,17 +350,15 @@ static void sent_failed(struct bus_destination *destination, bool is_returned)
     if (destination->class == BUS_ANSWER) {
         settle(destination, destination->sent);
         destination->sent = NULL;
-
-    } else if (destination->class == BUS_INBOX && is_returned) {
+        return;
+    }
+    if (destination->class == BUS_INBOX && is_returned) {
         log_gone(destination);
         return_all(destination);
-    } else if (destination->is_forgotten) {
-
-        return_all(destination);
-    } else {
-        rest(destination,
-             is_returned ? "no queue takes messages" : "messages are rejected");
+        return;
     }
+    rest(destination,
+         is_returned ? "no queue takes messages" : "messages are rejected");
 }
 
 void bus_destination_report(struct bus_parcel *parcel)
@@ -408,15 +378,26 @@ void bus_destination_report(struct bus_parcel *parcel)
 
 /* The end of the loop's turn. */
 
-static void forget(struct bus_destination *destination)
+static bool is_left(const struct bus_destination *destination, uint64_t now_ms)
 {
-    bool is_under_way = destination->sent && !destination->is_resting;
+    return destination->class != BUS_CORE && !destination->sent &&
+           !destination->waiting.first && !destination->is_dirty &&
+           now_ms - destination->used_ms >= LEFT_AFTER_MS;
+}
 
-    if (is_under_way) /* its fate first: what waits comes after it */
-        return;
-    return_all(destination);
-    if (destination->is_forgotten && !destination->is_dirty)
-        remove_destination(destination);
+static void free_left(struct bus *bus)
+{
+    uint64_t now_ms = clock_now_ms();
+    size_t position = 0;
+    struct slice key;
+    void *value;
+
+    while (map_next(bus->destinations, &position, &key, &value)) {
+        if (is_left(value, now_ms)) {
+            map_remove(bus->destinations, key);
+            free_destination(value);
+        }
+    }
 }
 
 void bus_destinations_turn(struct bus *bus)
@@ -428,14 +409,13 @@ void bus_destinations_turn(struct bus *bus)
         struct bus_destination *next = destination->dirty_next;
 
         destination->is_dirty = false;
-        if (destination->is_forgotten) {
-            forget(destination); /* frees it */
-        } else {
-            send_next(destination);
-            tell_pressure(destination);
-        }
+        send_next(destination);
+        tell_pressure(destination);
         destination = next;
     }
+    if (bus->has_new_destination) /* else there are not more than before */
+        free_left(bus);
+    bus->has_new_destination = false;
 }
 
 void bus_destinations_free(struct bus *bus)

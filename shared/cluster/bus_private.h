@@ -129,13 +129,12 @@ struct bus_destination {
     char *key;
     size_t key_size;
     enum bus_class class;
-    void *owner;
+    uint64_t used_ms; /* when it was looked up last */
     struct bus_parcels waiting;
     struct bus_parcel *sent; /* under way, or resting before it is sent again */
     size_t bytes;            /* of both */
     size_t batch_events;
     bool is_high;
-    bool is_forgotten;
     bool is_resting;
     bool is_failing; /* has been logged, as has `is_gone` */
     bool is_gone;
@@ -279,6 +278,7 @@ struct bus {
     size_t bytes;   /* waiting or under way */
     size_t parcels; /* likewise */
     struct map *destinations;
+    bool has_new_destination; /* in this turn */
     struct bus_destination *dead_letters;
     struct bus_destination *dirty;
     struct bus_parcel *spare_parcels;

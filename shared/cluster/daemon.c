@@ -66,7 +66,9 @@ void daemon_announce(struct daemon *daemon)
     event.version = SLICE(OCEAN_VERSION);
     event.address = slice_of(daemon->address);
     event_encode(&encoded, &event);
-    bus_publish(daemon->announcements, buffer_slice(&encoded), false, NULL);
+    bus_publish(
+        bus_destination(daemon->bus, EXCHANGE_CLUSTER, SLICE(""), BUS_ANSWER),
+        buffer_slice(&encoded), false, NULL);
     buffer_deinit(&encoded);
     buffer_deinit(&serves);
 }
@@ -287,8 +289,6 @@ static void daemon_bus_init(struct daemon *daemon)
     daemon_bus_config(&daemon->common, daemon->spec->kind, daemon->node,
                       &config);
     daemon->bus = bus_create(daemon->loop, &config, &bus_hooks, daemon);
-    daemon->announcements =
-        bus_destination(daemon->bus, EXCHANGE_CLUSTER, SLICE(""), BUS_ANSWER);
     daemon->node_queue = bus_subscribe(daemon->bus, &subscribe);
 }
 

@@ -33,7 +33,6 @@ struct daemon {
     enum member_state state;
     char address[NAME_MAX_BYTES];
     bool is_draining;
-    struct bus_destination *announcements;
     struct bus_destination *partitions[SERVICE_COUNT][PARTITIONS_MAX];
 };
 

@@ -161,22 +161,6 @@ FAKE struct slice bus_destination_key(const struct bus_destination *destination)
     return slice_of(destination->key);
 }
 
-FAKE void bus_destination_set_owner(struct bus_destination *destination,
-                                    void *owner)
-{
-    destination->owner = owner;
-}
-
-FAKE void *bus_destination_owner(const struct bus_destination *destination)
-{
-    return destination->owner;
-}
-
-FAKE void bus_forget(struct bus_destination **destination)
-{
-    *destination = NULL; /* the test reads it as long as the bus lives */
-}
-
 static void append(struct bus *bus, const struct fake_publish *publish)
 {
     if (bus->count == bus->capacity) {

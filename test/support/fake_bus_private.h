@@ -9,7 +9,6 @@ struct bus_destination {
     struct bus *bus;
     char *exchange;
     char *key;
-    void *owner;
     size_t bytes;
 };
 

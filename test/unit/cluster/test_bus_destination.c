@@ -13,6 +13,7 @@ struct fixture {
     bool is_pressed;
     struct buffer returned;
     struct bus_destination *elsewhere;
+    bool is_homeless; /* a place elsewhere is looked for when it is needed */
 };
 
 static struct fixture fixture;
@@ -23,12 +24,19 @@ static void on_settled(void *argument)
     fixture.settled++;
 }
 
-static void on_unroutable(void *owner, struct bus_destination *destination,
+static struct bus_destination *destination(enum bus_class class)
+{
+    return bus_destination(fixture.bus, "ocean.test", SLICE("00"), class);
+}
+
+static void on_unroutable(void *owner, struct bus_destination *to,
                           struct slice event, struct bus_receipt *receipt)
 {
     (void)owner;
-    (void)destination;
+    (void)to;
     buffer_append(&fixture.returned, event);
+    if (fixture.is_homeless)
+        fixture.elsewhere = destination(BUS_CORE);
     if (fixture.elsewhere)
         bus_publish(fixture.elsewhere, event, false, receipt);
     if (receipt)
@@ -77,11 +85,6 @@ static void end(void)
 static void turn(void)
 {
     loop_turn(fixture.bus);
-}
-
-static struct bus_destination *destination(enum bus_class class)
-{
-    return bus_destination(fixture.bus, "ocean.test", SLICE("00"), class);
 }
 
 static struct bus_receipt *receipt_new(void)
@@ -356,59 +359,104 @@ static void pressure_is_told_once(void)
     end();
 }
 
-static void forgetting_waits_for_what_is_under_way(void)
+/* As if nobody had used it for ten minutes. */
+static void leave(struct bus_destination *to)
 {
-    struct bus_destination *to;
-    struct bus_destination *handle;
+    to->used_ms -= 10 * 60 * 1000;
+}
+
+static struct bus_destination *node(const char *name, enum bus_class class)
+{
+    return bus_destination(fixture.bus, "ocean.node", slice_of(name), class);
+}
+
+static size_t destinations(void)
+{
+    return map_count(fixture.bus->destinations);
+}
+
+/* Inboxes of frontends and reply queues of oceanctl come and go for years. */
+static void nodes_that_left_are_freed(void)
+{
+    begin();
+    for (int i = 0; i < 10; i++) {
+        enum bus_class class = i % 2 ? BUS_INBOX : BUS_ANSWER;
+        char name[32];
+        struct bus_destination *to;
+
+        snprintf(name, sizeof(name), "frontend.1-%04x", (unsigned)i);
+        to = node(name, class);
+        publish(to, "a");
+        turn();
+        outcome(to, BUS_OUTCOME_RETURNED);
+        leave(to);
+    }
+    node("new", BUS_INBOX);
+    turn();
+    CU_ASSERT_EQUAL(destinations(), 1);
+    end();
+}
+
+static void who_is_used_stays(void)
+{
+    struct bus_destination *used;
+    struct bus_destination *core;
 
     begin();
-    to = handle = destination(BUS_INBOX);
+    used = node("used", BUS_INBOX);
+    leave(used);
+    used = node("used", BUS_INBOX);
+    core = destination(BUS_CORE);
+    leave(core);
+    node("new", BUS_ANSWER);
+    turn();
+    CU_ASSERT_EQUAL(destinations(), 3);
+    CU_ASSERT_PTR_EQUAL(node("used", BUS_INBOX), used);
+    CU_ASSERT_PTR_EQUAL(destination(BUS_CORE), core);
+    end();
+}
+
+static void who_is_waited_for_stays(void)
+{
+    struct bus_destination *to;
+
+    begin();
+    to = node("slow", BUS_INBOX);
+    publish(to, "a");
+    leave(to);
+    turn();
+    node("first", BUS_INBOX);
+    turn();
+    CU_ASSERT_EQUAL(destinations(), 2); /* it is under way, ... */
+    outcome(to, BUS_OUTCOME_REJECTED);
+    node("second", BUS_INBOX);
+    turn();
+    CU_ASSERT_EQUAL(destinations(), 3); /* rests, ... */
+    while (to->is_resting)
+        event_base_loop(fixture.loop, EVLOOP_ONCE);
+    outcome(to, BUS_OUTCOME_CONFIRMED);
+    node("third", BUS_INBOX);
+    turn();
+    CU_ASSERT_EQUAL(destinations(), 3); /* and is there */
+    end();
+}
+
+/* After ten minutes without a broker. */
+static void who_gives_back_stays(void)
+{
+    struct bus_destination *to;
+
+    begin();
+    to = node("gone", BUS_INBOX);
     publish(to, "a");
     turn();
     publish(to, "b");
-    bus_forget(&handle);
-    CU_ASSERT_PTR_NULL(handle);
-    turn();
-    CU_ASSERT_EQUAL(fixture.returned.size, 0);
+    leave(to);
+    fixture.is_homeless = true;
     outcome(to, BUS_OUTCOME_RETURNED);
     ASSERT_SLICE(buffer_slice(&fixture.returned), "ab");
-    CU_ASSERT_EQUAL(map_count(fixture.bus->destinations), 0);
-    end();
-}
-
-static void forgetting_ends_a_rest(void)
-{
-    struct bus_destination *to;
-
-    begin();
-    to = destination(BUS_INBOX);
-    publish(to, "a");
-    turn();
-    outcome(to, BUS_OUTCOME_REJECTED);
-    publish(to, "b");
-    bus_forget(&to);
-    turn();
-    ASSERT_SLICE(buffer_slice(&fixture.returned), "ab");
-    CU_ASSERT_EQUAL(map_count(fixture.bus->destinations), 0);
-    end();
-}
-
-static void forgotten_and_found_again(void)
-{
-    struct bus_destination *to;
-    struct bus_destination *again;
-
-    begin();
-    to = again = destination(BUS_INBOX);
-    publish(to, "a");
-    turn();
-    bus_forget(&to);
-    turn();
-    CU_ASSERT_PTR_EQUAL(destination(BUS_INBOX), again);
-    publish(again, "b");
-    outcome(again, BUS_OUTCOME_CONFIRMED);
-    expect_sent(again, "b");
-    CU_ASSERT_EQUAL(fixture.returned.size, 0);
+    expect_sent(fixture.elsewhere, "ab");
+    CU_ASSERT_EQUAL(destinations(), 1);
     end();
 }
 
@@ -464,10 +512,10 @@ int main(void)
         {"a full inbox is tried again", a_full_inbox_is_tried_again},
         {"an answer is dropped", an_answer_is_dropped},
         {"pressure is told once", pressure_is_told_once},
-        {"forgetting waits for what is under way",
-         forgetting_waits_for_what_is_under_way},
-        {"forgetting ends a rest", forgetting_ends_a_rest},
-        {"forgotten and found again", forgotten_and_found_again},
+        {"nodes that left are freed", nodes_that_left_are_freed},
+        {"who is used stays", who_is_used_stays},
+        {"who is waited for stays", who_is_waited_for_stays},
+        {"who gives back stays", who_gives_back_stays},
         {"dead letters travel alone", dead_letters_travel_alone},
         {"destroying drops what is open", destroying_drops_what_is_open},
     };
