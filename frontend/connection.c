@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "ended.h"
+#include "login.h"
 #include "peer.h"
 #include "resume.h"
-#include "sasl.h"
 #include "stream.h"
 #include "tls.h"
 

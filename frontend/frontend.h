@@ -8,6 +8,7 @@
  *   peer.c         is the client's host still there?
  *   stream.c       the states of an XMPP stream; features.c, bind.c
  *   sasl.c         SASL exchanges; keys.c: PLAIN's key derivation
+ *   login.c        how an exchange goes on or ends
  *   session.c      sessions: table, dedupe window, directed presence
  *   acks.c         XEP-0198: what each side has of what the other sent;
  *   received.c     what the client has sent, and may forget

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "keys.h"
+#include "login.h"
 #include "sasl_name.h"
 #include "stream.h"
 #include "xmpp/jid.h"
@@ -19,17 +20,6 @@ enum { NAME_ROOM = JID_PART_MAX + 1, MESSAGE_MAX = 8 * 1024 };
 
 struct sasl_context {
     Gsasl *gsasl;
-};
-
-/* One SASL exchange. */
-struct login {
-    Gsasl_session *session;
-    bool is_plain;
-    bool has_keys;
-    char *user;     /* bare JID it is for */
-    char *password; /* PLAIN, until the keys are checked */
-    char *first;    /* the client's first message, until the keys are there */
-    size_t first_size;
 };
 
 /* PLAIN's credentials are taken from the session and checked later. */
@@ -57,24 +47,6 @@ void sasl_context_destroy(struct sasl_context **context)
     memory_free(context);
 }
 
-static void wipe(char **secret)
-{
-    if (*secret)
-        OPENSSL_cleanse(*secret, strlen(*secret));
-    memory_free(secret);
-}
-
-void login_destroy(struct login **login)
-{
-    if (!*login)
-        return;
-    gsasl_finish((*login)->session);
-    wipe(&(*login)->password);
-    wipe(&(*login)->first);
-    memory_free(&(*login)->user);
-    memory_free(login);
-}
-
 bool sasl_may_plain(const struct connection *connection)
 {
     return connection->tls || connection->frontend->config.tls == TLS_OFF;
@@ -90,131 +62,6 @@ void sasl_write_mechanisms(struct buffer *out, bool is_private)
     buffer_append_text(out, "</mechanisms>");
 }
 
-/* Outcomes. */
-
-/* Whom the exchange under way is for; SLICE_NONE: it has not said. */
-static struct slice claimed_user(const struct connection *connection)
-{
-    return connection->login ? slice_of(connection->login->user) : SLICE_NONE;
-}
-
-static void log_failure(const struct connection *connection,
-                        const char *condition)
-{
-    struct slice user = claimed_user(connection);
-    char printable[256];
-
-    if (!slice_is_set(user))
-        user = SLICE("-");
-    log_info("connection %s: login failed user=%s condition=%s count=%u",
-             connection->address,
-             log_printable(user, printable, sizeof(printable)), condition,
-             connection->failed_attempts);
-}
-
-static void tell_roster(const struct connection *connection)
-{
-    struct frontend *frontend = connection->frontend;
-    struct event event;
-
-    event_init(&event, EVENT_LOGIN_FAILED);
-    event.to = claimed_user(connection);
-    if (!slice_is_set(event.to))
-        return;
-    event.node = slice_of(daemon_node(frontend->daemon));
-    event.address = slice_of(connection->address);
-    event.count = connection->failed_attempts;
-    output_to_user(&frontend->output, SERVICE_ROSTER, event.to, &event);
-}
-
-/* RFC 6120 6.4.5. */
-static void count_failure(struct connection *connection, const char *condition)
-{
-    connection->failed_attempts++;
-    log_failure(connection, condition);
-    if (connection->failed_attempts <
-        connection->frontend->config.login_attempts)
-        return;
-    tell_roster(connection);
-    stream_fail(connection, STREAM_ERROR_POLICY_VIOLATION,
-                "login attempts used up");
-}
-
-/* RFC 6120 6.5; what is not the client's fault does not count. */
-static void fail(struct connection *connection, const char *condition)
-{
-    buffer_appendf(connection_output(connection),
-                   "<failure xmlns='" NS_SASL "'><%s/></failure>", condition);
-    connection->is_waiting = false;
-    if (strcmp(condition, "temporary-auth-failure") != 0)
-        count_failure(connection, condition);
-    else
-        connection->login_deadline_ms =
-            clock_now_ms() + connection->frontend->config.login_timeout;
-    login_destroy(&connection->login);
-}
-
-static void write_base64(struct buffer *out, struct slice bytes)
-{
-    char *text = NULL;
-    size_t size = 0;
-
-    BUG_ON(gsasl_base64_to(bytes.data, bytes.size, &text, &size) != GSASL_OK);
-    buffer_append(out, (struct slice){text, size});
-    gsasl_free(text);
-}
-
-static bool names_user(const char *authzid, const char *user)
-{
-    struct jid jid;
-    const char *error;
-
-    return jid_parse(slice_of(authzid), &jid, &error) &&
-           slice_equal(jid_full(&jid), slice_of(user));
-}
-
-/* RFC 6120 6.3.8; libgsasl repeats PLAIN's authcid when there is no authzid. */
-static bool acts_for_itself(const struct login *login)
-{
-    const char *authzid = gsasl_property_fast(login->session, GSASL_AUTHZID);
-    const char *authcid = gsasl_property_fast(login->session, GSASL_AUTHID);
-
-    return !authzid || !*authzid || (authcid && !strcmp(authzid, authcid)) ||
-           names_user(authzid, login->user);
-}
-
-static void succeed(struct connection *connection, struct slice data)
-{
-    struct buffer *out = connection_output(connection);
-    struct login *login = connection->login;
-
-    if (!acts_for_itself(login)) {
-        fail(connection, "invalid-authzid");
-        return;
-    }
-    buffer_append_text(out, "<success xmlns='" NS_SASL "'");
-    if (data.size) {
-        buffer_append_byte(out, '>');
-        write_base64(out, data);
-        buffer_append_text(out, "</success>");
-    } else {
-        buffer_append_text(out, "/>");
-    }
-    connection->user = login->user;
-    login->user = NULL;
-    login_destroy(&connection->login);
-    stream_restart(connection);
-}
-
-static void challenge(struct connection *connection, struct slice data)
-{
-    struct buffer *out = connection_output(connection);
-
-    buffer_append_text(out, "<challenge xmlns='" NS_SASL "'>");
-    write_base64(out, data);
-    buffer_append_text(out, "</challenge>");
-}
-
 /* Steps. */
 
 static void step_scram(struct connection *connection, struct slice input)
@@ -226,13 +73,13 @@ static void step_scram(struct connection *connection, struct slice input)
     struct slice data = {output, size};
 
     if (result == GSASL_NEEDS_MORE)
-        challenge(connection, data);
+        login_challenge(connection, data);
     else if (result == GSASL_OK)
-        succeed(connection, data);
+        login_succeed(connection, data);
     else
-        fail(connection, result == GSASL_MECHANISM_PARSE_ERROR
-                             ? "malformed-request"
-                             : "not-authorized");
+        login_fail(connection, result == GSASL_MECHANISM_PARSE_ERROR
+                                   ? "malformed-request"
+                                   : "not-authorized");
     gsasl_free(output);
 }
 
@@ -296,11 +143,11 @@ static void begin_plain(struct connection *connection, struct slice message)
     if (password)
         take_password(login, password);
     if (result == GSASL_SASLPREP_ERROR) /* RFC 4616 2 */
-        fail(connection, "not-authorized");
+        login_fail(connection, "not-authorized");
     else if (result != GSASL_OK)
-        fail(connection, "malformed-request");
+        login_fail(connection, "malformed-request");
     else if (!name || !password || !set_user(connection, name))
-        fail(connection, "not-authorized");
+        login_fail(connection, "not-authorized");
     else
         ask_keys(connection);
 }
@@ -311,11 +158,11 @@ static void begin_scram(struct connection *connection, struct slice message)
     char name[NAME_ROOM];
 
     if (!sasl_name_parse(message, name, sizeof(name))) {
-        fail(connection, "malformed-request");
+        login_fail(connection, "malformed-request");
         return;
     }
     if (!set_user(connection, name)) {
-        fail(connection, "not-authorized");
+        login_fail(connection, "not-authorized");
         return;
     }
     login->first = memory_copy_text(message);
@@ -335,7 +182,7 @@ static void take_message(struct connection *connection, struct slice text)
         (text.size && !slice_is(text, "=") &&
          gsasl_base64_from(text.data, text.size, &decoded, &size) !=
              GSASL_OK)) {
-        fail(connection, "incorrect-encoding");
+        login_fail(connection, "incorrect-encoding");
         return;
     }
     message = (struct slice){decoded ? decoded : "", size};
@@ -377,8 +224,8 @@ static void begin(struct connection *connection, const struct stanza *stanza,
     const char *mechanism = find_mechanism(name);
 
     if (!mechanism || needs_encryption(connection, mechanism)) {
-        fail(connection,
-             mechanism ? "encryption-required" : "invalid-mechanism");
+        login_fail(connection,
+                   mechanism ? "encryption-required" : "invalid-mechanism");
         return;
     }
     connection->login = memory_new(sizeof(*connection->login));
@@ -399,7 +246,7 @@ void sasl_auth(struct connection *connection, const struct stanza *stanza,
     const struct xml_element *root;
 
     if (connection->login) {
-        fail(connection, "malformed-request");
+        login_fail(connection, "malformed-request");
         return;
     }
     arena_init(&arena);
@@ -413,14 +260,14 @@ void sasl_auth(struct connection *connection, const struct stanza *stanza,
 void sasl_response(struct connection *connection, const struct stanza *stanza)
 {
     if (!connection->login)
-        fail(connection, "malformed-request");
+        login_fail(connection, "malformed-request");
     else
         take_message(connection, stanza->text.data ? stanza->text : SLICE(""));
 }
 
 void sasl_abort(struct connection *connection)
 {
-    fail(connection, "aborted");
+    login_fail(connection, "aborted");
 }
 
 /* Keys. */
@@ -430,7 +277,7 @@ static void set_base64(Gsasl_session *session, Gsasl_property property,
 {
     struct buffer text = BUFFER_EMPTY;
 
-    write_base64(&text, bytes);
+    login_write_base64(&text, bytes);
     gsasl_property_set(session, property, text.data);
     buffer_deinit(&text);
 }
@@ -444,9 +291,9 @@ static void on_checked(struct frontend *frontend, uint64_t request,
         return;
     connection->is_waiting = false;
     if (matches)
-        succeed(connection, SLICE_NONE);
+        login_succeed(connection, SLICE_NONE);
     else
-        fail(connection, "not-authorized");
+        login_fail(connection, "not-authorized");
     connection_answered(connection);
 }
 
@@ -458,11 +305,11 @@ static void check_plain(struct connection *connection,
 
     if (keys_check(frontend, request, slice_of(connection->login->password),
                    event, on_checked)) {
-        wipe(&connection->login->password);
+        login_wipe(&connection->login->password);
         return;
     }
     frontend_answered(frontend, request);
-    fail(connection, "temporary-auth-failure");
+    login_fail(connection, "temporary-auth-failure");
     connection_answered(connection);
 }
 
@@ -497,6 +344,6 @@ void sasl_keys(struct connection *connection, const struct event *event)
 void sasl_timed_out(struct connection *connection)
 {
     frontend_answered(connection->frontend, connection->request);
-    fail(connection, "temporary-auth-failure");
+    login_fail(connection, "temporary-auth-failure");
     connection_answered(connection);
 }

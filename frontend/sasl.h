@@ -28,6 +28,4 @@ void sasl_keys(struct connection *connection, const struct event *event);
 /* The roster service has not answered in time. */
 void sasl_timed_out(struct connection *connection);
 
-void login_destroy(struct login **login);
-
 #endif

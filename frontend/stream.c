@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "from_client.h"
+#include "login.h"
 #include "resume.h"
 #include "sasl.h"
 #include "session.h"
