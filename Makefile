@@ -105,8 +105,8 @@ ALL_CODE := $(ALL_SOURCES) $(wildcard shared/*/*.h $(DAEMONS:%=%/*.h) \
 
 .PHONY: all help deps up down status unit probes integration client check \
 	check-run chaos-build crash-points poison lint lint-layers lint-ban \
-	lint-cppcheck lint-tidy lint-shell format format-check asan fuzz fuzzers \
-	chaos chaos-check chaos-driver resumptions mutants mutants-apply \
+	lint-options lint-cppcheck lint-tidy lint-shell format format-check asan \
+	fuzz fuzzers chaos chaos-check chaos-driver resumptions mutants mutants-apply \
 	install clean
 
 all: $(PROGRAMS)
@@ -284,8 +284,8 @@ check-run:
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 all probes \
 	    chaos-driver >/dev/null
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
-	@$(SIDE_BY_SIDE) 'make lint-layers' 'make lint-ban' 'make format-check' \
-	    'make mutants-apply' || true
+	@$(SIDE_BY_SIDE) 'make lint-layers' 'make lint-ban' 'make lint-options' \
+	    'make format-check' 'make mutants-apply' || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 $(UNIT_TESTS) >/dev/null
 	@$(SIDE_BY_SIDE) $(UNIT_TESTS) || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan \
@@ -322,13 +322,16 @@ fuzz:
 
 # Looking at the code.
 
-lint: lint-layers lint-ban lint-shell lint-cppcheck lint-tidy
+lint: lint-layers lint-ban lint-options lint-shell lint-cppcheck lint-tidy
 
 lint-layers:
 	@tool/lint/layers
 
 lint-ban:
 	@tool/lint/banned
+
+lint-options:
+	@tool/lint/options
 
 lint-shell:
 	@shellcheck deploy/cluster tool/lint/* test/support/run-all .ci/run
