@@ -142,11 +142,10 @@ static void begin_plain(struct connection *connection, struct slice message)
     gsasl_free(output);
     if (password)
         take_password(login, password);
-    if (result == GSASL_SASLPREP_ERROR) /* RFC 4616 2 */
-        login_fail(connection, "not-authorized");
-    else if (result != GSASL_OK)
+    if (result != GSASL_OK && result != GSASL_SASLPREP_ERROR)
         login_fail(connection, "malformed-request");
-    else if (!name || !password || !set_user(connection, name))
+    else if (result != GSASL_OK || !name || !password ||
+             !set_user(connection, name))
         login_fail(connection, "not-authorized");
     else
         ask_keys(connection);

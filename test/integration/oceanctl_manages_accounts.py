@@ -18,15 +18,21 @@ def test():
                     stdin="two\n", ok=False)
         check(again.returncode == 1 and "exists already" in again.stderr, again.stderr)
 
-        def can_login(password):
+        def can_login(password, mechanism="SCRAM-SHA-256"):
             client = cluster.connect()
-            tag = client.try_login("alice", password).tag
+            tag = client.try_login("alice", password, mechanism).tag
             client.drop()
             return tag == SASL + "success"
 
         check(can_login("one") and not can_login("two"), "the first password counts")
         ctl("user", "passwd", "alice@localhost", "--password-file", "-", stdin="two\n")
         check(can_login("two") and not can_login("one"), "the new password counts")
+        # RFC 4013 3: a Roman numeral or three letters, they are the same password.
+        ctl("user", "passwd", "alice@localhost", "--password-file", "-", stdin="\u2168\n")
+        check(can_login("IX") and can_login("\u2168", "PLAIN"), "it is prepared")
+        odd = ctl("user", "passwd", "alice@localhost", "--password-file", "-",
+                  stdin="\u0627" "1\n", ok=False)
+        check("RFC 4013 2.4" in odd.stderr, odd.stderr)
         none = ctl("user", "passwd", "nobody@localhost", "--password-file", "-",
                    stdin="x\n", ok=False)
         check("no such account" in none.stderr, none.stderr)
