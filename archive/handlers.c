@@ -34,23 +34,6 @@ static enum handled on_account_changed(void *state, const struct event *event,
 
 /* Storing. */
 
-/* RFC 6121 8.5.2.2: the sender of a message that cannot be kept is told, from
- * the address he sent it to. */
-static void bounce(const struct event *event, struct output *output)
-{
-    struct buffer address = BUFFER_EMPTY;
-    struct event sent = *event;
-
-    buffer_append(&address, event->to);
-    if (slice_is_set(event->resource)) {
-        buffer_append_byte(&address, '/');
-        buffer_append(&address, event->resource);
-    }
-    sent.to = buffer_slice(&address);
-    reply_error(&sent, "service-unavailable", output);
-    buffer_deinit(&address);
-}
-
 static void keep(struct archive *archive, const struct event *event,
                  struct output *output)
 {
@@ -58,7 +41,7 @@ static void keep(struct archive *archive, const struct event *event,
 
     if (limit && !event->session &&
         store_count(archive->store, event->to) >= limit)
-        bounce(event, output);
+        reply_error(event, "service-unavailable", output);
     else if (slice_is(event->condition, "returned"))
         store_put_back(archive->store, event);
     else
@@ -81,7 +64,7 @@ static enum handled on_archive_store(void *state, const struct event *event,
     (void)reason_out;
     fence(archive, output);
     if (!store_has_account(archive->store, event->to)) {
-        bounce(event, output);
+        reply_error(event, "service-unavailable", output);
         return HANDLED;
     }
     if (event->mark)

@@ -175,9 +175,7 @@ static void deliver_matched(struct delivery *delivery, struct user *user,
 /* An answer is never too late: it carries the deadline of its request. */
 static bool is_late(const struct event *stanza)
 {
-    return stanza->kind == STANZA_IQ && stanza->deadline &&
-           (slice_is(stanza->subtype, "get") ||
-            slice_is(stanza->subtype, "set")) &&
+    return event_is_request(stanza) && stanza->deadline &&
            clock_unix_ms() > stanza->deadline;
 }
 

@@ -239,9 +239,14 @@ static void derive_token_key(struct frontend *frontend)
 {
     const char *secret = frontend->config.token_secret;
 
-    token_key_derive(*secret ? secret
-                             : daemon_common(frontend->daemon)->broker_password,
-                     frontend->domain, &frontend->token_key);
+    if (!*secret)
+        secret = daemon_common(frontend->daemon)->broker_password;
+    if (strlen(secret) < TOKEN_SECRET_MIN)
+        log_warning("clients may guess the secret of resumption tokens "
+                    "(token_secret, else broker_password): it has less than "
+                    "%d bytes",
+                    TOKEN_SECRET_MIN);
+    token_key_derive(secret, frontend->domain, &frontend->token_key);
 }
 
 /* Life. */

@@ -12,7 +12,10 @@
 #include "base/compiler.h"
 #include "base/slice.h"
 
-enum { TOKEN_BYTES = 64 }; /* with its NUL */
+enum {
+    TOKEN_BYTES = 64,      /* with its NUL */
+    TOKEN_SECRET_MIN = 16, /* a shorter one is warned of */
+};
 
 struct token_key {
     unsigned char bytes[32];

@@ -39,8 +39,7 @@ static void decode(const struct unacked *unacked, struct event *event_out)
 static bool is_missed(const struct event *event)
 {
     return (event->kind == STANZA_MESSAGE && event->is_durable) ||
-           (event->kind == STANZA_IQ && (slice_is(event->subtype, "get") ||
-                                         slice_is(event->subtype, "set")));
+           event_is_request(event);
 }
 
 static struct unacked *unacked_new(const struct event *event, bool is_kept)
@@ -164,7 +163,7 @@ static void take_custody(const struct session *session, struct unacked *unacked)
 
     decode(unacked, &stanza);
     event_copy_as(&event, EVENT_ARCHIVE_STORE, &stanza);
-    event.to = session_bare(session);
+    event_address_bare(&event);
     event.session = session->id;
     event.by = SLICE_NONE;
     event.epoch = 0;

@@ -37,7 +37,7 @@ static void get_roster(struct roster *roster, const struct event *request,
     store_each_item(roster->store, &roster->arena, user, write_listed,
                     &payload);
     buffer_append_text(&payload, "</query>");
-    reply_result(request, buffer_slice(&payload), output);
+    answer_result(request, buffer_slice(&payload), output);
     buffer_deinit(&payload);
 }
 
@@ -174,9 +174,9 @@ static void set_roster(struct roster *roster, const struct event *request,
                       ? remove_item(roster, request, user, wish, output)
                       : set_item(roster, request, user, wish, output);
     if (problem)
-        reply_error(request, problem, output);
+        answer_error(request, problem, output);
     else
-        reply_result(request, SLICE_NONE, output);
+        answer_result(request, SLICE_NONE, output);
 }
 
 /* RFC 6121 2.1.4: a session may outlive its account for a moment. */
@@ -188,7 +188,7 @@ static void handle_roster(struct roster *roster, const struct event *request,
     if (is_set)
         roster_fence(roster, output);
     if (!store_has_account(roster->store, user))
-        reply_error(request, "item-not-found", output);
+        answer_error(request, "item-not-found", output);
     else if (is_set)
         set_roster(roster, request, user, output);
     else
@@ -203,15 +203,15 @@ enum handled on_iq_request(void *state, const struct event *event,
 
     (void)reason_out;
     if (event->deadline && clock_unix_ms() > event->deadline) {
-        reply_error(event, "remote-server-timeout", output);
+        answer_error(event, "remote-server-timeout", output);
         return HANDLED;
     }
     if (slice_is_set(event->to) && !slice_equal(event->to, user)) {
-        reply_error(event, "forbidden", output);
+        answer_error(event, "forbidden", output);
         return HANDLED;
     }
     if (!slice_is(event->child, "query") || !slice_is(event->ns, NS_ROSTER)) {
-        reply_error(event, "bad-request", output);
+        answer_error(event, "bad-request", output);
         return HANDLED;
     }
     handle_roster(roster, event, user, output);

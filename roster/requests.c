@@ -79,7 +79,7 @@ static void refuse(const struct event *request, const char *condition,
                    struct output *output)
 {
     if (request->session && slice_is_set(request->node))
-        reply_error(request, condition, output);
+        answer_error(request, condition, output);
 }
 
 /* NULL, or the condition of the error that the session gets. */
@@ -159,19 +159,21 @@ static void answer_again(const struct event *event, enum subscription_verb verb,
 }
 
 /* The oldest requests go, so that nobody new is kept out by those who came
- * before.  Contacts in the roster are no strangers. */
+ * before; two for one that comes, where there are more than the limit says.
+ * Contacts in the roster are no strangers. */
 static void limit_strangers(struct roster *roster, const struct event *arrive,
                             struct output *output)
 {
-    struct slice user = arrive->to;
+    uint64_t limit = roster->config->max_requests;
+    uint64_t count = store_count_items(roster->store, arrive->to, false);
     struct store_item oldest;
 
-    while (store_count_items(roster->store, user, false) >=
-               roster->config->max_requests &&
-           store_find_oldest_request(roster->store, &roster->arena, user,
-                                     &oldest)) {
-        store_remove_item(roster->store, user, oldest.jid);
-        requests_cancel(arrive, user, &oldest, output);
+    for (int i = 0; i < 2 && count >= limit; i++, count--) {
+        if (!store_find_oldest_request(roster->store, &roster->arena,
+                                       arrive->to, &oldest))
+            return;
+        store_remove_item(roster->store, arrive->to, oldest.jid);
+        requests_cancel(arrive, arrive->to, &oldest, output);
     }
 }
 

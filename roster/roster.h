@@ -5,7 +5,7 @@
  *   accounts.c       SCRAM keys, what oceanctl asks
  *   items.c          jabber:iq:roster get and set (RFC 6121 2)
  *   requests.c       subscription requests, both halves (RFC 6121 3)
- *   reply.c          what the session that asked is told
+ *   answer.c         what the session that asked is told
  *   push.c           what every change tells the user's other sessions
  *   subscription.c   RFC 6121 appendix A
  */
@@ -77,13 +77,13 @@ enum handled on_contacts_ask(void *state, const struct event *event,
 void requests_cancel(const struct event *cause, struct slice user,
                      const struct store_item *item, struct output *output);
 
-/* reply.c */
+/* answer.c */
 /* Straight to the session's frontend. */
-void reply_result(const struct event *request, struct slice payload,
-                  struct output *output);
+void answer_result(const struct event *request, struct slice payload,
+                   struct output *output);
 /* `condition`: RFC 6120 8.3.3 */
-void reply_error(const struct event *request, const char *condition,
-                 struct output *output);
+void answer_error(const struct event *request, const char *condition,
+                  struct output *output);
 
 /* push.c */
 /* <item/> as rosters and pushes show it; `subscription` NULL: from its state */

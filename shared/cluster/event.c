@@ -41,6 +41,12 @@ static int write_bytes(void *buffer, const char *data, size_t size)
     return 0;
 }
 
+bool event_is_request(const struct event *event)
+{
+    return event->kind == STANZA_IQ &&
+           (slice_is(event->subtype, "get") || slice_is(event->subtype, "set"));
+}
+
 void event_address_bare(struct event *event)
 {
     struct slice resource = jid_text_resource(event->to);

@@ -178,6 +178,9 @@ void event_follow(struct event *event, enum event_type type,
 void event_copy_as(struct event *event, enum event_type type,
                    const struct event *source);
 
+/* An IQ that asks: get or set. */
+bool event_is_request(const struct event *event);
+
 /* `to` becomes the bare JID; if it had a resourcepart, `resource` keeps it. */
 void event_address_bare(struct event *event);
 

@@ -33,7 +33,7 @@
       "must survive the broker's death")                                       \
     X(DEADLINE, "deadline", NUMBER, deadline, NULL, "of an IQ, Unix ms")       \
     X(RECEIVED, "received", NUMBER, received, NULL,                            \
-      "when its client sent it, Unix ms")                                      \
+      "when the server took it in, Unix ms")                                   \
     X(STAMP, "stamp", NUMBER, stamp, NULL, "it is delayed since, Unix ms")     \
     X(RESOURCE, "resource", TEXT, resource, NULL, "resourcepart")              \
     X(PRIORITY, "priority", SIGNED, priority, NULL, "of a presence")           \

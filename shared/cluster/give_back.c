@@ -23,12 +23,6 @@ static void route_again(const struct event *stanza, struct slice node,
     output_to_user(output, SERVICE_DELIVERY, event.to, &event);
 }
 
-static bool is_request(const struct event *stanza)
-{
-    return stanza->kind == STANZA_IQ && (slice_is(stanza->subtype, "get") ||
-                                         slice_is(stanza->subtype, "set"));
-}
-
 /* A message that somebody would miss; an answer, if it is for one session. */
 static bool is_routed_again(const struct event *stanza)
 {
@@ -43,7 +37,7 @@ void give_back(const struct event *deliver, struct slice node,
 {
     if (!slice_is_set(deliver->to))
         return;
-    if (is_request(deliver))
+    if (event_is_request(deliver))
         reply_error(deliver, "service-unavailable", output);
     else if (is_routed_again(deliver))
         route_again(deliver, node, output);

@@ -1,8 +1,23 @@
 #include "cluster/reply.h"
 
+#include "xmpp/jid.h"
+
+/* A message that waited has lost the resourcepart (event_address_bare). */
+static struct slice address(const struct event *cause, struct buffer *room)
+{
+    if (!slice_is_set(cause->resource) ||
+        slice_is_set(jid_text_resource(cause->to)))
+        return cause->to;
+    buffer_append(room, cause->to);
+    buffer_append_byte(room, '/');
+    buffer_append(room, cause->resource);
+    return buffer_slice(room);
+}
+
 static void reply(const struct event *cause, const char *subtype,
                   struct slice payload, struct output *output)
 {
+    struct buffer room = BUFFER_EMPTY;
     struct event event;
 
     event_follow(&event, EVENT_STANZA_ROUTE, cause);
@@ -10,10 +25,11 @@ static void reply(const struct event *cause, const char *subtype,
     event.subtype = slice_of(subtype);
     event.id = cause->id;
     event.to = cause->from;
-    event.from = cause->to;
+    event.from = address(cause, &room);
     event.payload = payload;
     event.is_durable = cause->is_durable;
     output_to_user(output, SERVICE_DELIVERY, event.to, &event);
+    buffer_deinit(&room);
 }
 
 void reply_result(const struct event *request, struct slice payload,
@@ -27,10 +43,8 @@ static bool may_be_answered(const struct event *cause)
 {
     if (!slice_is_set(cause->from))
         return false;
-    if (cause->kind == STANZA_IQ)
-        return slice_is(cause->subtype, "get") ||
-               slice_is(cause->subtype, "set");
-    return cause->kind == STANZA_MESSAGE && !slice_is(cause->subtype, "error");
+    return event_is_request(cause) || (cause->kind == STANZA_MESSAGE &&
+                                       !slice_is(cause->subtype, "error"));
 }
 
 void reply_error(const struct event *cause, const char *condition,

@@ -132,23 +132,26 @@ struct opening {
     struct partition *partition;
     unsigned generation;
     void *data;
-    const char *error;
+    struct buffer error; /* of another thread, which may go on to the next */
 };
 
 static void run_open(void *job)
 {
     struct opening *opening = job;
     struct service *service = opening->partition->service;
+    const char *error = "no reason given";
 
-    opening->data = service->spec->open(
-        service->config, daemon_common(service->daemon)->domain,
-        opening->partition->number, &opening->error);
+    opening->data = service->spec->open(service->config,
+                                        daemon_common(service->daemon)->domain,
+                                        opening->partition->number, &error);
+    if (!opening->data)
+        buffer_append_text(&opening->error, error);
 }
 
-static void open_failed(struct partition *partition, const char *error)
+static void open_failed(struct partition *partition, struct slice error)
 {
-    log_error("%s: cannot be opened, trying again: %s", partition->queue,
-              error ? error : "no reason given");
+    log_error("%s: cannot be opened, trying again: %.*s", partition->queue,
+              SLICE_FORMAT(error));
     partition->retry_at_ms = clock_now_ms() + 1000;
 }
 
@@ -164,11 +167,12 @@ static void done_open(void *job)
             partition->service->spec->close(opening->data);
         partition_maybe_close(partition);
     } else if (!opening->data) {
-        open_failed(partition, opening->error);
+        open_failed(partition, buffer_slice(&opening->error));
     } else {
         partition->data = opening->data;
         takeover_tick(partition, clock_now_ms());
     }
+    buffer_deinit(&opening->error);
     memory_free(&opening);
 }
 

@@ -1,6 +1,7 @@
 #include "../../../delivery/route.h"
 
 #include "fixture.h"
+#include "xmpp/namespaces.h"
 
 /*
  * Every kind and type of stanza, to every form of address, with every set of
@@ -287,6 +288,23 @@ static void test_stored_is_unchanged(void)
     fixture_close();
 }
 
+/* A session that is gone had it: the error comes from its address. */
+static void test_bounce_of_what_came_back(void)
+{
+    struct event message = fixture_message("groupchat", BOB);
+
+    message.resource = SLICE("c");
+    message.condition = SLICE("returned");
+    open_world(WORLD_NONE);
+    fixture_send(&message);
+    EXPECT(
+        &output,
+        "delivery stanza.route message/error " AMY "/pc <" BOB
+        "/c {<error type='cancel'><service-unavailable xmlns='" NS_STANZA_ERRORS
+        "'/></error>}");
+    fixture_close();
+}
+
 static void test_chat_states_are_not_stored(void)
 {
     struct event message = fixture_message("chat", BOB);
@@ -457,6 +475,7 @@ int main(void)
         {"RFC 6121 section 8, exhaustively", test_rules},
         {"what is delivered is unchanged", test_delivered_is_unchanged},
         {"what is stored is unchanged", test_stored_is_unchanged},
+        {"bounce of what came back", test_bounce_of_what_came_back},
         {"chat states are not stored", test_chat_states_are_not_stored},
         {"audiences", test_audiences},
         {"an IQ past its deadline", test_late_iq},

@@ -228,6 +228,31 @@ static void test_strangers(void)
     fixture_close();
 }
 
+/* There are many of a time when the limit was higher: they go by and by. */
+static void test_lower_limit(void)
+{
+    struct store_item item;
+
+    fixture_open();
+    ask_ann("1@x");
+    ask_ann("2@x");
+    ask_ann("3@x");
+    fixture_config.max_requests = 1;
+    output_clear(&output);
+    ask_ann("4@x");
+    EXPECT(&output, "roster subscription.arrive/unsubscribed 1@x <" ANN,
+           "roster subscription.arrive/unsubscribed 2@x <" ANN,
+           "delivery stanza.route presence/subscribe " ANN " <4@x @available");
+    CU_ASSERT_TRUE(fixture_get("3@x", &item));
+    output_clear(&output);
+    ask_ann("5@x");
+    EXPECT(&output, "roster subscription.arrive/unsubscribed 3@x <" ANN,
+           "roster subscription.arrive/unsubscribed 4@x <" ANN,
+           "delivery stanza.route presence/subscribe " ANN " <5@x @available");
+    fixture_config.max_requests = 3;
+    fixture_close();
+}
+
 /* Contacts for presence. */
 
 static struct event ask(bool is_first)
@@ -372,6 +397,7 @@ int main(void)
         {"no account", test_no_account},
         {"a full roster", test_full_roster},
         {"strangers", test_strangers},
+        {"a lower limit", test_lower_limit},
         {"contacts", test_contacts},
         {"many contacts", test_many_contacts},
         {"requests at login", test_requests_at_login},

@@ -1,8 +1,8 @@
 #include "roster.h"
 
 /* RFC 6120 8.3.1: from and to change places. */
-static void reply(const struct event *request, const char *type,
-                  struct slice payload, struct output *output)
+static void answer(const struct event *request, const char *type,
+                   struct slice payload, struct output *output)
 {
     struct event event;
 
@@ -18,18 +18,18 @@ static void reply(const struct event *request, const char *type,
     output_to_inbox(output, request->node, &event);
 }
 
-void reply_result(const struct event *request, struct slice payload,
-                  struct output *output)
+void answer_result(const struct event *request, struct slice payload,
+                   struct output *output)
 {
-    reply(request, "result", payload, output);
+    answer(request, "result", payload, output);
 }
 
-void reply_error(const struct event *request, const char *condition,
-                 struct output *output)
+void answer_error(const struct event *request, const char *condition,
+                  struct output *output)
 {
     struct buffer payload = BUFFER_EMPTY;
 
     stanza_write_error(&payload, condition);
-    reply(request, "error", buffer_slice(&payload), output);
+    answer(request, "error", buffer_slice(&payload), output);
     buffer_deinit(&payload);
 }
