@@ -34,6 +34,7 @@ static enum handled on_account_changed(void *state, const struct event *event,
 
 /* Storing. */
 
+/* RFC 6121 8.5.2.2: the sender of a message that cannot be kept is told. */
 static void keep(struct archive *archive, const struct event *event,
                  struct output *output)
 {
