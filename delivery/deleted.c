@@ -43,14 +43,3 @@ void deleted_tick(struct delivery *delivery, uint64_t now_ms)
             deleted_forget(delivery, user);
     }
 }
-
-void deleted_drop(struct delivery *delivery)
-{
-    size_t position = 0;
-    struct slice user;
-    void *deleted;
-
-    while (map_next(delivery->deleted, &position, &user, &deleted))
-        memory_free(&deleted);
-    map_destroy(&delivery->deleted);
-}

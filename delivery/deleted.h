@@ -19,6 +19,5 @@ void deleted_note(struct delivery *delivery, struct slice user,
 void deleted_forget(struct delivery *delivery, struct slice user);
 bool deleted_has(const struct delivery *delivery, struct slice user);
 void deleted_tick(struct delivery *delivery, uint64_t now_ms);
-void deleted_drop(struct delivery *delivery);
 
 #endif

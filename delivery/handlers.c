@@ -40,7 +40,7 @@ void delivery_destroy(struct delivery **delivery)
     }
     map_destroy(&(*delivery)->users);
     map_destroy(&(*delivery)->orphans);
-    deleted_drop(*delivery);
+    map_destroy_all(&(*delivery)->deleted);
     ended_destroy(&(*delivery)->ended);
     memory_free(&(*delivery)->domain);
     memory_free(delivery);

@@ -53,7 +53,7 @@ bool acks_is_settled(const struct session *session);
 /* How many stanzas of the client have been handled, for who asks when the
  * session is over; 0: it cannot be resumed, or some are on their way. */
 uint32_t acks_handled(const struct session *session);
-/* Its client is gone, for now; at the next tick the archive takes custody. */
+/* Its connection broke; at the next tick the archive takes custody. */
 void acks_detach(struct session *session);
 /* Its client is back and has `handled` stanzas: <resumed/>, and the rest is
  * written again. */

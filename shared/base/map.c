@@ -152,3 +152,14 @@ void map_destroy(struct map **map)
     memory_free(&(*map)->entries);
     memory_free(map);
 }
+
+void map_destroy_all(struct map **map)
+{
+    size_t position = 0;
+    struct slice key;
+    void *value;
+
+    while (map_next(*map, &position, &key, &value))
+        memory_free(&value);
+    map_destroy(map);
+}

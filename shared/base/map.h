@@ -21,6 +21,8 @@ size_t map_count(const struct map *map);
 bool map_next(const struct map *map, size_t *position, struct slice *key_out,
               void **value_out);
 void map_destroy(struct map **map);
+/* With its values, which are memory_new's. */
+void map_destroy_all(struct map **map);
 
 /* The same for 64-bit keys. */
 static inline struct slice map_key_u64(const unsigned long *key)

@@ -76,7 +76,7 @@ static void set_blocked(struct bus *bus, bool is_blocked, const char *reason)
         return;
     bus->is_blocked = is_blocked;
     if (is_blocked)
-        log_warning("broker: takes nothing for now: %s", reason);
+        log_warning("broker: takes no messages: %s", reason);
     else
         log_info("broker: takes messages again");
     if (bus->hooks.blocked)

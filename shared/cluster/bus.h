@@ -55,7 +55,7 @@ struct bus_hooks {
     void (*connected)(void *owner);
     /* Either connection was lost; reconnecting goes on by itself. */
     void (*disconnected)(void *owner, const char *reason);
-    /* connection.blocked / unblocked: the broker takes nothing for now. */
+    /* connection.blocked / unblocked: the broker takes no messages. */
     void (*blocked)(void *owner, bool is_blocked);
     /* An event of a BUS_INBOX destination that no queue took.  In order.
      * `receipt` (may be NULL) stays open: publish the event elsewhere with

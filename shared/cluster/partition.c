@@ -71,13 +71,7 @@ void partition_saw_epoch(struct partition *partition, struct slice by,
 
 void partition_free_epochs(struct partition *partition)
 {
-    size_t position = 0;
-    struct slice by;
-    void *epoch;
-
-    while (map_next(partition->epochs, &position, &by, &epoch))
-        memory_free(&epoch);
-    map_destroy(&partition->epochs);
+    map_destroy_all(&partition->epochs);
 }
 
 void partition_forget_epochs(struct partition *partition)

@@ -102,13 +102,7 @@ void takeover_begin(struct partition *partition)
 
 void takeover_end(struct partition *partition)
 {
-    size_t position = 0;
-    struct slice node;
-    void *ask;
-
-    while (map_next(partition->awaited, &position, &node, &ask))
-        memory_free(&ask);
-    map_destroy(&partition->awaited);
+    map_destroy_all(&partition->awaited);
     partition->awaited = map_create();
 }
 
