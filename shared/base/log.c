@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,11 +16,13 @@ static const char *const level_labels[] = {"ERROR", "WARNING", "INFO", "DEBUG"};
 static const char *log_daemon = "ocean";
 static const char *log_node = "-";
 static enum log_level log_level = LOG_LEVEL_INFO;
+static bool log_has_time = true;
 
 void log_init(const char *daemon, const char *node)
 {
     log_daemon = daemon;
     log_node = node;
+    log_has_time = !getenv("JOURNAL_STREAM"); /* systemd.exec(5) */
 }
 
 void log_set_level(enum log_level level)
@@ -42,6 +46,16 @@ bool log_level_parse(struct slice text, enum log_level *level_out)
     return false;
 }
 
+static int write_head(char *line, size_t room, enum log_level level)
+{
+    char stamp[CLOCK_STAMP_SIZE] = "";
+
+    if (log_has_time)
+        clock_format_stamp(clock_unix_ms(), stamp);
+    return snprintf(line, room, "%s%s%s %s[%s] ", stamp, *stamp ? " " : "",
+                    level_labels[level], log_daemon, log_node);
+}
+
 /* One write per line, so that lines of several threads do not mix. */
 static void write_line(enum log_level level, const char *format,
                        va_list arguments) PRINTF_LIKE(2, 0);
@@ -50,8 +64,7 @@ static void write_line(enum log_level level, const char *format,
                        va_list arguments)
 {
     char line[LINE_MAX_BYTES];
-    int size = snprintf(line, sizeof(line), "%s %s[%s] ", level_labels[level],
-                        log_daemon, log_node);
+    int size = write_head(line, sizeof(line), level);
     size_t used = size < 0 ? 0 : (size_t)size;
 
     if (used < sizeof(line) - 1) {

@@ -1,6 +1,7 @@
 /*
  * One line per event on stderr:
- *   LEVEL daemon[node] object: text key=value
+ *   2026-01-31T12:00:00.123Z LEVEL daemon[node] object: text key=value
+ * without the time where stderr is the systemd journal, which has its own.
  * error = someone must act, warning = odd but handled, info = life cycle,
  * debug = state changes and message names.  Never stanza bodies, passwords or
  * tokens; text from a peer goes through log_printable.
