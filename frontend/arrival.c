@@ -82,7 +82,8 @@ void arrival_forget(struct frontend *frontend, uint64_t session,
     give_up(frontend, arrival);
 }
 
-void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
+/* Those that we have known of since then or before. */
+static void give_up_since(struct frontend *frontend, uint64_t latest_ms)
 {
     size_t position = 0;
     struct slice key;
@@ -91,11 +92,22 @@ void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
     while (map_next(frontend->arrivals, &position, &key, &value)) {
         struct arrival *arrival = value;
 
-        if (now_ms < arrival->since_ms + AGE_MAX_MS)
+        if (arrival->since_ms > latest_ms)
             continue;
         map_remove(frontend->arrivals, key);
         give_up(frontend, arrival);
     }
+}
+
+void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
+{
+    if (now_ms > AGE_MAX_MS)
+        give_up_since(frontend, now_ms - AGE_MAX_MS);
+}
+
+void arrivals_give_up(struct frontend *frontend)
+{
+    give_up_since(frontend, UINT64_MAX);
 }
 
 void arrivals_drop(struct frontend *frontend)

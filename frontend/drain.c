@@ -1,6 +1,7 @@
 #include "drain.h"
 
 #include "acks.h"
+#include "arrival.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -138,13 +139,21 @@ static bool is_done(struct frontend *frontend, uint64_t now_ms)
     return true;
 }
 
+/* What does not come any more is answered before the inbox is closed. */
+static void leave(struct frontend *frontend)
+{
+    arrivals_give_up(frontend);
+    if (!has_work(frontend))
+        inbox_close(frontend->inbox); /* once */
+}
+
 static void on_step(void *argument)
 {
     struct frontend *frontend = argument;
     uint64_t now_ms = clock_now_ms();
 
     if (is_quiet(frontend, now_ms))
-        inbox_close(frontend->inbox); /* once */
+        leave(frontend);
     if (!is_done(frontend, now_ms))
         return;
     log_info("drain: %u sessions handed over, %zu not, in %lu ms",

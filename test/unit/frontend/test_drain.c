@@ -151,6 +151,55 @@ static void test_arrival(void)
     fixture_close();
 }
 
+static bool has_stopped(uint64_t limit_ms)
+{
+    uint64_t deadline_ms = clock_now_ms() + limit_ms;
+
+    while (clock_now_ms() < deadline_ms) {
+        event_base_loop(fixture_loop(), EVLOOP_ONCE);
+        if (event_base_got_exit(fixture_loop()))
+            return true;
+    }
+    return false;
+}
+
+static void order(enum event_type type, uint64_t request, const char *condition)
+{
+    struct event event;
+
+    event_init(&event, type);
+    event.origin = 9;
+    event.sequence = request;
+    event.to = SLICE(DESK);
+    event.session = ELSEWHERE;
+    event.request = request;
+    event.condition = slice_of(condition);
+    send_event(inbox_queue_, &event);
+}
+
+/* It is on its way here and does not come; who waits for the answer to what
+ * was ordered meanwhile need not wait for our end, too. */
+static void test_does_not_arrive(void)
+{
+    const struct event *fenced;
+    const char *exchange = NULL;
+
+    open_frontend(true);
+    order(EVENT_SESSION_EXPECT, 0, NULL);
+    order(EVENT_SESSION_KICK, 32, "conflict");
+    stop();
+    EXPECT_NOTHING_PUBLISHED();
+    fake_bus_confirm(bus);
+    CU_ASSERT_FALSE(has_stopped(1000)); /* the answer is not confirmed */
+    fenced = next_published(&exchange);
+    CU_ASSERT_EQUAL(fenced->type, EVENT_SESSION_FENCED);
+    CU_ASSERT_EQUAL(fenced->request, 32);
+    ASSERT_SLICE(fenced->condition, "item-not-found");
+    EXPECT_NOTHING_PUBLISHED();
+    CU_ASSERT_FALSE(inbox_is_gone(frontend->inbox));
+    fixture_close();
+}
+
 static void test_not_resumable(void)
 {
     struct client client;
@@ -260,18 +309,6 @@ static void test_not_logged_in(void)
     fixture_close();
 }
 
-static bool has_stopped(uint64_t limit_ms)
-{
-    uint64_t deadline_ms = clock_now_ms() + limit_ms;
-
-    while (clock_now_ms() < deadline_ms) {
-        event_base_loop(fixture_loop(), EVLOOP_ONCE);
-        if (event_base_got_exit(fixture_loop()))
-            return true;
-    }
-    return false;
-}
-
 /* No broker: what is unconfirmed is waited for, nothing else. */
 static void test_broker_away(void)
 {
@@ -296,6 +333,7 @@ static const struct unit_case cases[] = {
     {"detached", test_detached},
     {"moving", test_moving},
     {"arrival", test_arrival},
+    {"does not arrive", test_does_not_arrive},
     {"not resumable", test_not_resumable},
     {"nobody to hand it to", test_nobody},
     {"a snapshot under way", test_snapshot},
