@@ -262,10 +262,10 @@ class Client:
                          e.get("type") in ("result", "error"),
                          "the answer to iq " + number, seconds)
 
-    def ping(self):
-        """Comes back from delivery: what was sent before has been handled."""
-        return self.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>",
-                       to="localhost")
+    def ping(self, to="localhost"):
+        """Comes back from delivery: what was sent to that address before has been
+        handled there."""
+        return self.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to=to)
 
     def message(self, to, body, kind="chat", number=None):
         self.send("<message to='%s' type='%s' id='%s'><body>%s</body></message>"
@@ -275,6 +275,15 @@ class Client:
         return self.wait(lambda e: e.tag == CLIENT + "message" and
                          (body is None or e.findtext(CLIENT + "body") == body),
                          "message %s" % body, seconds)
+
+    def next_message(self, body, seconds=20):
+        """Of those with a body that are not taken yet, the first: it has to be that
+        one."""
+        got = self.wait(lambda e: e.tag == CLIENT + "message" and
+                        e.find(CLIENT + "body") is not None, "message " + body, seconds)
+        check(got.findtext(CLIENT + "body") == body,
+              "in order: expected %s, got %s" % (body, got.findtext(CLIENT + "body")))
+        return got
 
     def wait_presence(self, sender=None, kind=None, seconds=20):
         return self.wait(lambda e: e.tag == CLIENT + "presence" and e.get("type") == kind and
