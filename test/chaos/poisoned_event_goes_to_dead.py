@@ -7,7 +7,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import Cluster, check, is_running, main, wait_until  # noqa: E402
+from ocean import Cluster, check, main, wait_until  # noqa: E402
 
 GOOD = 30  # before the poisoned message, and behind it
 

@@ -36,7 +36,7 @@ def send(sender, recipient, first, count, total):
 
 def expect(client, first, end):
     for i in range(first, end):
-        client.wait_message("m%d" % i)
+        client.next_message("m%d" % i)
     check(client.bodies() == [], "and no more: %s" % client.bodies())
 
 

@@ -28,7 +28,7 @@ def cluster_of(client):
 
 def expect(client, first, end):
     for i in range(first, end):
-        client.wait_message("m%d" % i)
+        client.next_message("m%d" % i)
     check(client.bodies() == [], "each once: %s" % client.bodies()[:5])
 
 

@@ -27,14 +27,14 @@ def test():
         wait_until(lambda: len(inboxes(cluster)) == 1, "its inbox is gone", 60, 0.2)
         for i in range(20):
             alice.message(bob.bare, "archive %d" % i)
-        alice.ping()
+        alice.ping(bob.bare)
         new_carol = cluster.client("carol", frontend=1, resource="pc")
         cluster.kill("frontend.2", signal.SIGCONT)
 
         for i in range(20):
-            bob.wait_message("inbox %d" % i, 40)
+            bob.next_message("inbox %d" % i, 40)
         for i in range(20):
-            bob.wait_message("archive %d" % i)
+            bob.next_message("archive %d" % i)
         wait_until(lambda: carol.error == "conflict", "the old one goes")
         check(not new_carol.is_closed, "the new one stays")
         alice.message(new_carol.jid, "still there?")

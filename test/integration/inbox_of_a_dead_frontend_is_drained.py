@@ -6,7 +6,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import CLIENT, Cluster, check, error_of, main, wait_until  # noqa: E402
+from ocean import Cluster, check, error_of, main, wait_until  # noqa: E402
 
 PING = "<ping xmlns='urn:xmpp:ping'/>"
 
@@ -20,7 +20,9 @@ def kill_with_full_inbox(cluster, alice, bob, first, count, meanwhile):
     cluster.kill("frontend.2", signal.SIGSTOP)
     for i in range(first, first + count):
         alice.message(bob.bare, "m%d" % i)
-    alice.iq("get", PING, to="localhost")
+    alice.ping(bob.bare)
+    wait_until(lambda: any(q["messages"] for q in inboxes(cluster).values()),
+               "messages wait in the inbox")
     meanwhile()
     cluster.kill("frontend.2")
     bob.drop()
@@ -30,7 +32,7 @@ def comes_back(cluster, alice, first, count):
     wait_until(lambda: len(inboxes(cluster)) == 1, "the inbox is deleted", 40, 0.2)
     bob = cluster.client("bob", frontend=1)
     for i in range(first, first + count):
-        got = bob.wait_message("m%d" % i)
+        got = bob.next_message("m%d" % i)
         check(got.find("{urn:xmpp:delay}delay") is not None, "with a stamp")
     check(bob.bodies() == [], "each once: %s" % bob.bodies())
 
@@ -45,8 +47,6 @@ def test():
     with Cluster(frontends=2, delivery=2) as cluster:
         alice = cluster.client("alice", frontend=1)
         bob = cluster.client("bob", frontend=2)
-        alice.message(bob.bare, "first")
-        bob.wait_message("first")
         kill_with_full_inbox(cluster, alice, bob, 0, 50, lambda: None)
         # A request to somebody who is gone is refused.
         got = alice.iq("get", PING, to=bob.jid)
@@ -57,8 +57,6 @@ def test():
         bob = cluster.client("bob", frontend=2)
 
         def delivery_dies():
-            wait_until(lambda: any(q["messages"] for q in inboxes(cluster).values()),
-                       "messages wait in the inbox")
             cluster.kill("delivery.1")
             cluster.kill("delivery.2")
 

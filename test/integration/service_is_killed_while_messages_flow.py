@@ -6,7 +6,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import CLIENT, Cluster, Failure, check, main, wait_until  # noqa: E402
+from ocean import Cluster, Failure, check, main, wait_until  # noqa: E402
 
 PAIRS = 12
 SERVICES = ("delivery", "presence", "roster", "archive")

@@ -32,7 +32,7 @@ class Flow:
     def expect(self, bob):
         """All that were sent, each once, in order."""
         for i in range(self.expected, self.sent):
-            bob.wait_message("m%d" % i)
+            bob.next_message("m%d" % i)
         check(bob.bodies() == [], "and no more: %s" % bob.bodies())
         self.expected = self.sent
 

@@ -66,7 +66,7 @@ def test():
         store.stop()
         bob = cluster.client("bob", frontend=2)
         for i in range(200):
-            bob.wait_message("b%d" % i)
+            bob.next_message("b%d" % i)
         check(bob.bodies() == [], "each once: %s" % bob.bodies())
         check(cluster.queues()["dead"]["messages"] == 0, "nothing is dead")
 

@@ -3,7 +3,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import CLIENT, SASL, Client, Cluster, check, error_of, main  # noqa: E402
+from ocean import SASL, Client, Cluster, check, error_of, main  # noqa: E402
 
 HEADER = ("<?xml version='1.0'?><stream:stream to='%s' version='%s' xmlns='%s' "
           "xmlns:stream='http://etherx.jabber.org/streams'>")

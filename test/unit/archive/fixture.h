@@ -6,6 +6,7 @@
 #define UNIT_ARCHIVE_FIXTURE_H
 
 #include "../../../archive/archive.h"
+#include "database.h"
 #include "folder.h"
 #include "outputs.h"
 
@@ -20,6 +21,20 @@ static struct archive_config fixture_config;
 static struct archive archive;
 static struct output output;
 static uint64_t fixture_sequence;
+
+/* Where its file is, in out (FOLDER_PATH_BYTES). */
+static inline const char *fixture_path(char *out)
+{
+    return folder_path(&fixture_folder, "", "archive.03.db", out);
+}
+
+/* Behind its back. */
+static inline void fixture_execute(const char *sql)
+{
+    char path[FOLDER_PATH_BYTES];
+
+    database_execute(fixture_path(path), sql);
+}
 
 /* A new owner of the same partition, one epoch later. */
 static inline void fixture_reopen(void)

@@ -1,7 +1,5 @@
 #include "fixture.h"
 
-#include <sqlite3.h>
-
 #define EVE "eve@x"
 #define BOUNCE(user)                                                           \
     "delivery stanza.route message/error " AMY " <" user                       \
@@ -284,20 +282,12 @@ static void test_accounts(void)
 /* One that cannot be read is passed over, and does not stay. */
 static void test_unreadable_message(void)
 {
-    char path[FOLDER_PATH_BYTES];
-    sqlite3 *file;
     uint64_t until;
 
     fixture_open();
     store_message(BOB, "1");
     store_message(BOB, "2");
-    folder_path(&fixture_folder, "", "archive.03.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
-    CU_ASSERT_EQUAL(
-        sqlite3_exec(file, "UPDATE message SET event = x'80' WHERE row = 2",
-                     NULL, NULL, NULL),
-        SQLITE_OK);
-    sqlite3_close(file);
+    fixture_execute("UPDATE message SET event = x'80' WHERE row = 2");
     replay(0);
     until = replayed().count;
     EXPECT(&output, REPLAY("1"), REPLAYED);

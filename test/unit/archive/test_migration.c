@@ -21,45 +21,19 @@ static const char version_1[] = SQLITE_OWNERSHIP_SCHEMA
     "INSERT INTO inbox VALUES ('f1');"
     "UPDATE ownership SET epoch = 4;";
 
-static sqlite3 *file;
-
-static void open_file(void)
+static int ask(const char *sql)
 {
     char path[FOLDER_PATH_BYTES];
 
-    folder_path(&fixture_folder, "", "archive.03.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
+    return database_ask(fixture_path(path), sql);
 }
 
-static void execute(const char *sql)
+static void put_old_message(const struct event *event)
 {
-    char *error = NULL;
-
-    if (sqlite3_exec(file, sql, NULL, NULL, &error) != SQLITE_OK)
-        printf("\n    %s: %s\n", sql, error);
-    CU_ASSERT_PTR_NULL(error);
-    sqlite3_free(error);
-}
-
-static sqlite3_int64 ask(const char *sql)
-{
-    sqlite3_stmt *statement;
-    sqlite3_int64 number = -1;
-
-    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(file, sql, -1, &statement, NULL),
-                          SQLITE_OK);
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        number = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return number;
-}
-
-/* As version 1 stored it.  `is_seen`: not purged yet. */
-static void put_old(const struct event *event, bool is_seen)
-{
+    char path[FOLDER_PATH_BYTES];
+    sqlite3 *file = database_open(fixture_path(path));
     sqlite3_stmt *statement;
     struct buffer encoded = BUFFER_EMPTY;
-    char sql[256];
 
     event_encode(&encoded, event);
     CU_ASSERT_EQUAL_FATAL(
@@ -73,15 +47,24 @@ static void put_old(const struct event *event, bool is_seen)
                       SQLITE_STATIC);
     CU_ASSERT_EQUAL(sqlite3_step(statement), SQLITE_DONE);
     sqlite3_finalize(statement);
+    sqlite3_close(file);
     buffer_deinit(&encoded);
+}
+
+/* As version 1 stored it.  `is_seen`: not purged yet. */
+static void put_old(const struct event *event, bool is_seen)
+{
+    char sql[256];
+
+    put_old_message(event);
     snprintf(sql, sizeof(sql),
              "INSERT INTO seen (origin, sequence, user, at, path, message)"
-             " VALUES (%ld, %ld, '%.*s', unixepoch(), %ld, %ld)",
+             " SELECT %ld, %ld, '%.*s', unixepoch(), %ld, max(row)"
+             " FROM message",
              (long)event->origin, (long)event->sequence,
-             SLICE_FORMAT(event->to), (long)event->path,
-             (long)sqlite3_last_insert_rowid(file));
+             SLICE_FORMAT(event->to), (long)event->path);
     if (is_seen)
-        execute(sql);
+        fixture_execute(sql);
 }
 
 static void take_payload(void *argument, uint64_t row, struct slice raw)
@@ -111,10 +94,9 @@ static void open_migrated(void)
 {
     fixture_open();
     store_close(&archive.store);
-    open_file();
-    execute("DROP TABLE account; DROP TABLE message; DROP TABLE seen;"
-            "DROP TABLE inbox; DROP TABLE ownership;");
-    execute(version_1);
+    fixture_execute("DROP TABLE account; DROP TABLE message; DROP TABLE seen;"
+                    "DROP TABLE inbox; DROP TABLE ownership;");
+    fixture_execute(version_1);
     first = fixture_message(BOB, "1");
     first.origin = UINT64_MAX - 7; /* as a boot id may be */
     first.path = 7;
@@ -128,7 +110,7 @@ static void open_migrated(void)
     put_old(&second, false);
     put_old(&of_eve, true);
     put_old(&third, true);
-    execute("DELETE FROM message WHERE row = 2");
+    fixture_execute("DELETE FROM message WHERE row = 2");
     fixture_reopen();
     fixture_begin();
 }
@@ -136,7 +118,6 @@ static void open_migrated(void)
 static void close_migrated(void)
 {
     fixture_commit();
-    sqlite3_close(file);
     fixture_close();
 }
 
@@ -200,10 +181,11 @@ static void test_behind(void)
 {
     open_migrated();
     fixture_commit();
-    execute("ALTER TABLE message ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;"
-            "CREATE INDEX message_behind ON message (user) WHERE behind;"
-            "UPDATE message SET behind = 1 WHERE row = 3;"
-            "PRAGMA user_version = 3;");
+    fixture_execute(
+        "ALTER TABLE message ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;"
+        "CREATE INDEX message_behind ON message (user) WHERE behind;"
+        "UPDATE message SET behind = 1 WHERE row = 3;"
+        "PRAGMA user_version = 3;");
     fixture_reopen();
     fixture_begin();
     check_messages("1 2 3 ");

@@ -1,7 +1,5 @@
 #include "fixture.h"
 
-#include <sqlite3.h>
-
 #define EVE "eve@x"
 
 static struct store *store;
@@ -304,17 +302,6 @@ static void test_big_identities(void)
     close_store();
 }
 
-static void execute(const char *sql)
-{
-    char path[FOLDER_PATH_BYTES];
-    sqlite3 *file;
-
-    folder_path(&fixture_folder, "", "archive.03.db", path);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(file, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(file);
-}
-
 static void test_old_events_are_purged(void)
 {
     struct event before;
@@ -323,7 +310,7 @@ static void test_old_events_are_purged(void)
     open_store();
     before = put(BOB, "1");
     fixture_commit();
-    execute("UPDATE seen SET at = at - 2 * 3600 - 10");
+    fixture_execute("UPDATE seen SET at = at - 2 * 3600 - 10");
     fixture_begin();
     after = put(BOB, "2");
     store_purge(store);
@@ -423,10 +410,10 @@ static void test_refused(void)
     CU_ASSERT_STRING_EQUAL(error, "store: expected sqlite:DIR");
     fixture_open();
     store_close(&archive.store);
-    execute("PRAGMA user_version = 1000");
+    fixture_execute("PRAGMA user_version = 1000");
     CU_ASSERT_PTR_NULL(store_open(fixture_url, 3, false, &error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "newer"));
-    execute("PRAGMA user_version = 4");
+    fixture_execute("PRAGMA user_version = 4");
     fixture_reopen();
     fixture_close();
 }

@@ -1,22 +1,5 @@
 /* The loop's side of publishing: batches, receipts, what a failure means. */
-#include "bus_threads.h"
-
-#include "cluster/event.h"
-
-enum { BATCH_EVENTS = 4, BATCH_BYTES = 40 };
-
-struct fixture {
-    struct event_base *loop;
-    struct bus *bus;
-    unsigned settled;
-    unsigned pressures;
-    bool is_pressed;
-    struct buffer returned;
-    struct bus_destination *elsewhere;
-    bool is_homeless; /* a place elsewhere is looked for when it is needed */
-};
-
-static struct fixture fixture;
+#include "publishing.h"
 
 static void on_settled(void *argument)
 {
@@ -24,100 +7,9 @@ static void on_settled(void *argument)
     fixture.settled++;
 }
 
-static struct bus_destination *destination(enum bus_class class)
-{
-    return bus_destination(fixture.bus, "ocean.test", SLICE("00"), class);
-}
-
-static void on_unroutable(void *owner, struct bus_destination *to,
-                          struct slice event, struct bus_receipt *receipt)
-{
-    (void)owner;
-    (void)to;
-    buffer_append(&fixture.returned, event);
-    if (fixture.is_homeless)
-        fixture.elsewhere = destination(BUS_CORE);
-    if (fixture.elsewhere)
-        bus_publish(fixture.elsewhere, event, false, receipt);
-    if (receipt)
-        bus_receipt_settle(receipt);
-}
-
-static void on_pressure(void *owner, struct bus_destination *destination,
-                        bool is_high)
-{
-    (void)owner;
-    (void)destination;
-    fixture.pressures++;
-    fixture.is_pressed = is_high;
-}
-
-static void begin(void)
-{
-    static const struct bus_hooks hooks = {
-        .unroutable = on_unroutable,
-        .pressure = on_pressure,
-    };
-    static const struct bus_config config = {
-        .host = "127.0.0.1",
-        .port = 1,
-        .user = "nobody",
-        .password = "nothing",
-        .vhost = "/",
-        .name = "test",
-        .batch_events = BATCH_EVENTS,
-        .batch_bytes = BATCH_BYTES,
-        .pressure_high_bytes = 100,
-        .pressure_low_bytes = 50,
-    };
-
-    fixture = (struct fixture){.loop = event_base_new()};
-    fixture.bus = bus_create(fixture.loop, &config, &hooks, NULL);
-}
-
-static void end(void)
-{
-    bus_destroy(&fixture.bus);
-    event_base_free(fixture.loop);
-    buffer_deinit(&fixture.returned);
-}
-
-static void turn(void)
-{
-    loop_turn(fixture.bus);
-}
-
 static struct bus_receipt *receipt_new(void)
 {
     return bus_receipt_create(fixture.bus, on_settled, NULL);
-}
-
-/* What the publisher would tell about the parcel under way there. */
-static void outcome(struct bus_destination *to, enum bus_outcome told)
-{
-    struct bus_report *report = report_new(&publisher_link, BUS_REPORT_PARCELS);
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(to->sent);
-    to->sent->outcome = told;
-    bus_parcels_append(&report->parcels, to->sent);
-    report_post(report);
-}
-
-/* The events of the parcel under way, one after the other. */
-static void expect_sent(const struct bus_destination *to, const char *expected)
-{
-    struct buffer body = BUFFER_EMPTY;
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(to->sent);
-    event_batch_header(&body, to->sent->count);
-    buffer_append_text(&body, expected);
-    CU_ASSERT_TRUE(slice_equal(to->sent->message, buffer_slice(&body)));
-    buffer_deinit(&body);
-}
-
-static void publish(struct bus_destination *to, const char *event)
-{
-    bus_publish(to, slice_of(event), false, NULL);
 }
 
 static void the_rest_gathers(void)
@@ -359,107 +251,6 @@ static void pressure_is_told_once(void)
     end();
 }
 
-/* As if nobody had used it for ten minutes. */
-static void leave(struct bus_destination *to)
-{
-    to->used_ms -= 10 * 60 * 1000;
-}
-
-static struct bus_destination *node(const char *name, enum bus_class class)
-{
-    return bus_destination(fixture.bus, "ocean.node", slice_of(name), class);
-}
-
-static size_t destinations(void)
-{
-    return map_count(fixture.bus->destinations);
-}
-
-/* Inboxes of frontends and reply queues of oceanctl come and go for years. */
-static void nodes_that_left_are_freed(void)
-{
-    begin();
-    for (int i = 0; i < 10; i++) {
-        enum bus_class class = i % 2 ? BUS_INBOX : BUS_ANSWER;
-        char name[32];
-        struct bus_destination *to;
-
-        snprintf(name, sizeof(name), "frontend.1-%04x", (unsigned)i);
-        to = node(name, class);
-        publish(to, "a");
-        turn();
-        outcome(to, BUS_OUTCOME_RETURNED);
-        leave(to);
-    }
-    node("new", BUS_INBOX);
-    turn();
-    CU_ASSERT_EQUAL(destinations(), 1);
-    end();
-}
-
-static void who_is_used_stays(void)
-{
-    struct bus_destination *used;
-    struct bus_destination *core;
-
-    begin();
-    used = node("used", BUS_INBOX);
-    leave(used);
-    used = node("used", BUS_INBOX);
-    core = destination(BUS_CORE);
-    leave(core);
-    node("new", BUS_ANSWER);
-    turn();
-    CU_ASSERT_EQUAL(destinations(), 3);
-    CU_ASSERT_PTR_EQUAL(node("used", BUS_INBOX), used);
-    CU_ASSERT_PTR_EQUAL(destination(BUS_CORE), core);
-    end();
-}
-
-static void who_is_waited_for_stays(void)
-{
-    struct bus_destination *to;
-
-    begin();
-    to = node("slow", BUS_INBOX);
-    publish(to, "a");
-    leave(to);
-    turn();
-    node("first", BUS_INBOX);
-    turn();
-    CU_ASSERT_EQUAL(destinations(), 2); /* it is under way, ... */
-    outcome(to, BUS_OUTCOME_REJECTED);
-    node("second", BUS_INBOX);
-    turn();
-    CU_ASSERT_EQUAL(destinations(), 3); /* rests, ... */
-    while (to->is_resting)
-        event_base_loop(fixture.loop, EVLOOP_ONCE);
-    outcome(to, BUS_OUTCOME_CONFIRMED);
-    node("third", BUS_INBOX);
-    turn();
-    CU_ASSERT_EQUAL(destinations(), 3); /* and is there */
-    end();
-}
-
-/* After ten minutes without a broker. */
-static void who_gives_back_stays(void)
-{
-    struct bus_destination *to;
-
-    begin();
-    to = node("gone", BUS_INBOX);
-    publish(to, "a");
-    turn();
-    publish(to, "b");
-    leave(to);
-    fixture.is_homeless = true;
-    outcome(to, BUS_OUTCOME_RETURNED);
-    ASSERT_SLICE(buffer_slice(&fixture.returned), "ab");
-    expect_sent(fixture.elsewhere, "ab");
-    CU_ASSERT_EQUAL(destinations(), 1);
-    end();
-}
-
 static void dead_letters_travel_alone(void)
 {
     struct bus_destination *dead;
@@ -512,10 +303,6 @@ int main(void)
         {"a full inbox is tried again", a_full_inbox_is_tried_again},
         {"an answer is dropped", an_answer_is_dropped},
         {"pressure is told once", pressure_is_told_once},
-        {"nodes that left are freed", nodes_that_left_are_freed},
-        {"who is used stays", who_is_used_stays},
-        {"who is waited for stays", who_is_waited_for_stays},
-        {"who gives back stays", who_gives_back_stays},
         {"dead letters travel alone", dead_letters_travel_alone},
         {"destroying drops what is open", destroying_drops_what_is_open},
     };

@@ -162,4 +162,28 @@ static inline void open_moving(void)
     EXPECT_NOTED(ORDERED("f1", "f2"));
 }
 
+/* Session 1 tells that it has come to that place. */
+static inline void send_moved(uint64_t move, const char *node)
+{
+    send_fenced(move, 1, BOB "/a", node, "moved");
+}
+
+/* It is where it was wanted last, and nothing else follows from that. */
+static inline void arrive_at(const char *node)
+{
+    send_moved(last.fence, node);
+    EXPECT_NOTED(MOVED("1", "a"));
+}
+
+/* It has come from f1 to f2; returns the number of the move. */
+static inline uint64_t open_moved(void)
+{
+    uint64_t move;
+
+    open_moving();
+    move = last.fence;
+    arrive_at("f2");
+    return move;
+}
+
 #endif

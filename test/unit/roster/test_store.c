@@ -1,47 +1,8 @@
-#include "base/sqlite.h"
-#include "cluster/event.h"
-#include "folder.h"
+/* What the roster keeps, and what it keeps it for. */
+#include "storing.h"
 
-#include "../../../roster/store.h"
-
-#define ANN "ann@x"
 #define BOB "bob@x"
 #define SHA_256 "SCRAM-SHA-256"
-
-enum { PARTITION = 3 };
-
-static struct folder folder;
-static char url[FOLDER_PATH_BYTES];
-static struct store *store;
-static struct arena arena;
-
-static struct store *open_partition(unsigned partition)
-{
-    const char *error = NULL;
-    struct store *opened = store_open(url, partition, false, &error);
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(opened);
-    return opened;
-}
-
-static void begin(void)
-{
-    CU_ASSERT_TRUE_FATAL(store_begin(store));
-}
-
-static void commit(void)
-{
-    CU_ASSERT_TRUE_FATAL(store_commit(store));
-}
-
-static void open_store(void)
-{
-    folder_open(&folder);
-    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
-    arena_init(&arena);
-    store = open_partition(PARTITION);
-    begin();
-}
 
 static void reopen(void)
 {
@@ -50,14 +11,6 @@ static void reopen(void)
     CU_ASSERT_PTR_NULL(store);
     store = open_partition(PARTITION);
     begin();
-}
-
-static void close_store(void)
-{
-    commit();
-    store_close(&store);
-    arena_deinit(&arena);
-    folder_close(&folder);
 }
 
 /* "a,b," of all accounts. */
@@ -375,168 +328,6 @@ static void test_fence(void)
     close_store();
 }
 
-/* Opening. */
-
-static const char *store_path(char *path)
-{
-    return folder_path(&folder, "", "roster.03.db", path);
-}
-
-static void execute(const char *path, const char *sql)
-{
-    sqlite3 *file;
-
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_exec(file, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(file);
-}
-
-static const char *refusal(const char *at)
-{
-    const char *error = NULL;
-    struct store *opened = store_open(at, PARTITION, false, &error);
-
-    CU_ASSERT_PTR_NULL(opened);
-    store_close(&opened);
-    return error ? error : "";
-}
-
-static void test_urls(void)
-{
-    static const char *const bad[] = {"", "sqlite:", "/tmp", "postgres:/tmp"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        CU_ASSERT_STRING_EQUAL(refusal(bad[i]), "store: expected sqlite:DIR");
-}
-
-static int version_of(const char *path)
-{
-    sqlite3 *file;
-    sqlite3_stmt *statement;
-    int version;
-
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &file), SQLITE_OK);
-    CU_ASSERT_EQUAL_FATAL(
-        sqlite3_prepare_v2(file, "PRAGMA user_version", -1, &statement, NULL),
-        SQLITE_OK);
-    CU_ASSERT_EQUAL(sqlite3_step(statement), SQLITE_ROW);
-    version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(file);
-    return version;
-}
-
-static void test_newer_schema_is_refused(void)
-{
-    char path[FOLDER_PATH_BYTES];
-    char version[64];
-
-    open_store();
-    store_add_account(store, SLICE(ANN));
-    commit();
-    snprintf(version, sizeof(version), "PRAGMA user_version = %d",
-             version_of(store_path(path)));
-    store_close(&store);
-    execute(store_path(path), "PRAGMA user_version = 1000");
-    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "newer"));
-    execute(store_path(path), version);
-    store = open_partition(PARTITION);
-    begin();
-    CU_ASSERT_TRUE(store_has_account(store, SLICE(ANN)));
-    close_store();
-}
-
-/* Version 1 as it was; never to be changed. */
-static const char version_1[] = SQLITE_OWNERSHIP_SCHEMA
-    "CREATE TABLE secret (bytes BLOB NOT NULL);"
-    "INSERT INTO secret VALUES (randomblob(32));"
-    "CREATE TABLE account (user TEXT PRIMARY KEY) WITHOUT ROWID;"
-    "CREATE TABLE scram (user TEXT NOT NULL REFERENCES account (user)"
-    " ON DELETE CASCADE, mechanism TEXT NOT NULL, iterations INTEGER NOT NULL,"
-    " salt BLOB NOT NULL, stored_key BLOB NOT NULL, server_key BLOB NOT NULL,"
-    " PRIMARY KEY (user, mechanism)) WITHOUT ROWID;"
-    "CREATE TABLE item (user TEXT NOT NULL REFERENCES account (user)"
-    " ON DELETE CASCADE, jid TEXT NOT NULL, name TEXT, groups BLOB,"
-    " state INTEGER NOT NULL, listed INTEGER NOT NULL, request BLOB,"
-    " PRIMARY KEY (user, jid)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;"
-    "INSERT INTO account VALUES ('" ANN "');"
-    "INSERT INTO item VALUES ('" ANN "', 'friend@x', 'Fred', NULL, 8, 1, NULL),"
-    " ('" ANN "', 'plain@x', NULL, NULL, 2, 0, CAST('<status/>' AS BLOB)),"
-    " ('" ANN "', 'prefix@x', NULL, NULL, 2, 0, CAST('<p:a/>' AS BLOB));";
-
-static void open_version_1(void)
-{
-    char path[FOLDER_PATH_BYTES];
-
-    folder_open(&folder);
-    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
-    execute(store_path(path), version_1);
-    arena_init(&arena);
-    store = open_partition(PARTITION);
-    begin();
-}
-
-/* Everything is there but what may have lost a declaration of its prefix. */
-static void test_version_1(void)
-{
-    struct store_item item;
-
-    open_version_1();
-    CU_ASSERT_TRUE(
-        store_find_item(store, &arena, SLICE(ANN), SLICE("friend@x"), &item));
-    ASSERT_SLICE(item.name, "Fred");
-    CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_BOTH);
-    CU_ASSERT_FALSE(slice_is_set(item.request.payload));
-    CU_ASSERT_TRUE(
-        store_find_item(store, &arena, SLICE(ANN), SLICE("plain@x"), &item));
-    ASSERT_SLICE(item.request.payload, "<status/>");
-    CU_ASSERT_FALSE(slice_is_set(item.request.extra));
-    CU_ASSERT_TRUE(
-        store_find_item(store, &arena, SLICE(ANN), SLICE("prefix@x"), &item));
-    CU_ASSERT_EQUAL(item.state, SUBSCRIPTION_NONE_IN);
-    CU_ASSERT_TRUE(slice_is_set(item.request.payload));
-    CU_ASSERT_EQUAL(item.request.payload.size, 0);
-    close_store();
-}
-
-/* A file with tables that are not ours is left as it was. */
-static void test_migration_is_whole(void)
-{
-    char path[FOLDER_PATH_BYTES];
-
-    folder_open(&folder);
-    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
-    execute(store_path(path), "CREATE TABLE item (a)");
-    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "cannot be migrated"));
-    execute(path, "CREATE TABLE account (a)"); /* none came into being */
-    execute(path, "DROP TABLE account; DROP TABLE item");
-    store = open_partition(PARTITION); /* an empty file is migrated */
-    arena_init(&arena);
-    begin();
-    store_add_account(store, SLICE(ANN));
-    close_store();
-}
-
-static void test_no_database(void)
-{
-    char path[FOLDER_PATH_BYTES];
-    FILE *file;
-
-    folder_open(&folder);
-    snprintf(url, sizeof(url), "sqlite:%s", folder.path);
-    file = fopen(store_path(path), "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    for (int i = 0; i < 1000; i++)
-        fputs("no database ", file);
-    fclose(file);
-    CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
-    /* a file where the folder should be */
-    folder_path(&folder, "sqlite:", "roster.03.db/below", url);
-    CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
-    folder_close(&folder);
-}
-
 int main(void)
 {
     static const struct unit_case cases[] = {
@@ -550,11 +341,6 @@ int main(void)
         {"the oldest request", test_oldest_request},
         {"secret", test_secret},
         {"fence", test_fence},
-        {"URLs", test_urls},
-        {"a newer schema is refused", test_newer_schema_is_refused},
-        {"a file of version 1", test_version_1},
-        {"migration is whole", test_migration_is_whole},
-        {"no database", test_no_database},
     };
 
     return unit_run("roster store", cases, ARRAY_SIZE(cases));
