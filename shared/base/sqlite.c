@@ -149,7 +149,7 @@ void store_close(struct store **store)
 bool store_begin(struct store *store)
 {
     store->has_failed = false;
-    store->refusal = NULL;
+    store->refusal[0] = '\0';
     store->changes = sqlite3_total_changes(store->handle);
     if (execute(store, "BEGIN IMMEDIATE"))
         return true;
@@ -190,7 +190,7 @@ bool store_commit(struct store *store)
 
 const char *store_refusal(const struct store *store)
 {
-    return store->refusal;
+    return store->refusal[0] ? store->refusal : NULL;
 }
 
 sqlite3_stmt *sqlite_statement(struct store *store, unsigned index,
@@ -240,7 +240,8 @@ static bool is_refusal(int result)
 static void note_failure(struct store *store, int result)
 {
     if (!store->has_failed && is_refusal(result))
-        store->refusal = sqlite3_errstr(result);
+        snprintf(store->refusal, sizeof(store->refusal), "%s",
+                 sqlite3_errmsg(store->handle));
     store->has_failed = true;
 }
 

@@ -14,14 +14,18 @@
 
 /* A service numbers its statements from the first; those before it are the
  * fence's. */
-enum { SQLITE_FIRST_STATEMENT = 2, SQLITE_STATEMENTS_MAX = 48 };
+enum {
+    SQLITE_FIRST_STATEMENT = 2,
+    SQLITE_STATEMENTS_MAX = 48,
+    SQLITE_REFUSAL_BYTES = 256,
+};
 
 struct store {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX];
-    bool has_failed;     /* in this transaction */
-    const char *refusal; /* see store_refusal */
-    int changes;         /* before it */
+    bool has_failed;                    /* in this transaction */
+    char refusal[SQLITE_REFUSAL_BYTES]; /* see store_refusal; empty: none */
+    int changes;                        /* before it */
 };
 
 struct sqlite_schema {

@@ -51,7 +51,8 @@ bool store_commit(struct store *store) WARN_UNUSED;
  * had failed. */
 bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
 /* After a transaction that has failed: why, when what it was given cannot be
- * stored and trying again is no use (static text); NULL: the store's fault. */
+ * stored and trying again is no use: which constraint, of which table, without
+ * any value.  Valid until the next store_begin.  NULL: the store's fault. */
 const char *store_refusal(const struct store *store);
 
 /*

@@ -55,9 +55,9 @@ struct service_spec {
     bool (*rollback)(void *state, bool *has_changed_out);
     bool (*commit)(void *state);
     /* After one of these was false: why, when what an event says cannot be
-     * stored (static text); NULL: the store's fault.  The events of the batch
-     * are then handled one by one, and the one that fails alone goes to
-     * `dead`. */
+     * stored (valid until the next begin); NULL: the store's fault.  The
+     * events of the batch are then handled one by one, and the one that fails
+     * alone goes to `dead`. */
     const char *(*refusal)(const void *state);
 
     /* Without a store, all may be NULL.  Sessions of the partition that a

@@ -34,7 +34,8 @@ struct held {
     struct bus_message *message;
     size_t done;      /* events of it handled already, one by one */
     bool is_suspect;  /* of a batch that the store has refused */
-    const char *dead; /* why its next event is not to be handled, or NULL */
+    const char *dead; /* why its next event is not to be handled, or NULL;
+                         as the store has said it, until its next begin */
 };
 
 struct partition {

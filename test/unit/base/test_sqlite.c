@@ -288,7 +288,8 @@ static void test_refusal(void)
     put(1, SLICE("b"), SLICE_NONE);
     CU_ASSERT_FALSE(store_commit(store));
     CU_ASSERT_PTR_NOT_NULL_FATAL(store_refusal(store));
-    CU_ASSERT_STRING_EQUAL(store_refusal(store), "constraint failed");
+    CU_ASSERT_STRING_EQUAL(store_refusal(store),
+                           "UNIQUE constraint failed: thing.number");
     begin();
     CU_ASSERT_PTR_NULL(store_refusal(store));
     CU_ASSERT_FALSE(sqlite_step(
