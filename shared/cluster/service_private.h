@@ -48,7 +48,7 @@ struct partition {
     unsigned generation; /* grows when what was received becomes void */
     unsigned working;    /* works not settled, of this generation */
     bool is_committing;  /* a job is under way that all else waits for */
-    bool is_stopped;     /* met a newer major version: not subscribed again */
+    bool is_declined;    /* see partition_decline: not subscribed again */
     bool goes_on;        /* after LEAVING: subscribe again, as standby */
     void *data;          /* the service's state; NULL unless open */
     uint64_t epoch;
@@ -96,8 +96,9 @@ void partition_tick(struct partition *partition, uint64_t now_ms);
 void partition_maybe_close(struct partition *partition);
 /* Hands what is held to the handlers, as far as that is possible now. */
 void partition_advance(struct partition *partition);
-/* A newer major version was met: stops consuming, nothing is lost. */
-void partition_stop(struct partition *partition, const char *reason);
+/* Of a newer version than this program knows (`reason`: what, and which): says
+ * so and leaves it to other instances, until the end of this process. */
+void partition_decline(struct partition *partition, const char *reason);
 /* The epoch of what that partition has published is at least this. */
 void partition_saw_epoch(struct partition *partition, struct slice by,
                          uint64_t epoch);
