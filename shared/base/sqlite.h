@@ -41,12 +41,11 @@ struct sqlite_schema {
 
 /*
  * Makes the file if need be, WAL mode; `is_full`: a commit survives power loss,
- * else only the process's death.  NULL: error_out says why (static text or
- * valid until the thread's next call).
+ * else only the process's death.  NULL: error_out says why.
  */
 struct store *sqlite_open(const struct sqlite_schema *schema, const char *url,
                           unsigned partition, bool is_full,
-                          const char **error_out) WARN_UNUSED;
+                          struct store_error *error_out) WARN_UNUSED;
 
 /* The statement kept under `index`, prepared from `sql` on first use, reset and
  * with nothing bound. */

@@ -15,6 +15,13 @@
 
 struct store;
 
+/* Why a store cannot be opened. */
+struct store_error {
+    const char *reason; /* static text or valid until the thread's next call */
+    bool is_newer;      /* a newer version of the program has migrated it: this
+                           one cannot read it, however often it tries */
+};
+
 /* Values of the option "synchronous". */
 enum store_synchronous { STORE_FULL, STORE_NORMAL };
 

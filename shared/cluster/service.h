@@ -12,6 +12,7 @@
 #define CLUSTER_SERVICE_H
 
 #include "base/config.h"
+#include "base/store.h"
 #include "cluster/output.h"
 
 enum handled {
@@ -41,9 +42,10 @@ struct service_spec {
     bool adopts_inboxes; /* of frontends that are gone: adopt.h */
 
     /* State of a partition just taken over, before any event of it.  NULL: it
-     * cannot be had now (error_out, static); tried again every second. */
+     * cannot be had (error_out): tried again every second, or, if what is there
+     * is of a newer version, left to another instance. */
     void *(*open)(const void *config, const char *domain, unsigned partition,
-                  const char **error_out);
+                  struct store_error *error_out);
     /* The partition was handed over, lost, or the daemon stops. */
     void (*close)(void *state);
 

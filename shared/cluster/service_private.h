@@ -56,6 +56,7 @@ struct partition {
     uint64_t preparing_since_ms; /* 0: not yet */
     uint64_t reading;            /* of the notes, needed before any event */
     uint64_t retry_at_ms;        /* opening or committing failed */
+    char *obstacle;              /* why opening did, as was said; or NULL */
     struct map *epochs;  /* highest seen in this queue by publishing partition,
                             since it is ours: uint64_t */
     struct map *awaited; /* nodes whose snapshot is asked for: struct ask */

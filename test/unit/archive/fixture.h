@@ -24,7 +24,7 @@ static uint64_t fixture_sequence;
 /* A new owner of the same partition, one epoch later. */
 static inline void fixture_reopen(void)
 {
-    const char *error = NULL;
+    struct store_error error;
 
     store_close(&archive.store);
     archive.store = store_open(fixture_url, 3, false, &error);

@@ -1,6 +1,8 @@
 /* A new owner of a partition: the epochs of former ones, and snapshots. */
 #include "working.h"
 
+#include "base/clock.h"
+
 /* Epochs. */
 
 static void former_owners_are_dropped(void)
@@ -51,6 +53,61 @@ static void epochs_of_two_runs(void)
     CU_ASSERT_TRUE(is_told("begin tm commit begin commit"));
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(queue), 2);
+    end();
+}
+
+/* Opening. */
+
+/* And said again only if it is for another reason. */
+static void what_cannot_be_opened_is_tried_again_every_second(void)
+{
+    const char *said;
+
+    begin(&stored);
+    open_error.reason = "no room";
+    say("t");
+    CU_ASSERT_TRUE(is_told("open"));
+    said = partition->obstacle;
+    CU_ASSERT_STRING_EQUAL(said, "no room");
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told("")); /* not yet */
+    partition->retry_at_ms = 0;
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told("open"));
+    CU_ASSERT_EQUAL(partition->state, PARTITION_TAKING);
+    CU_ASSERT_PTR_EQUAL(partition->obstacle, said);
+    open_error.reason = "locked";
+    partition->retry_at_ms = 0;
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told("open"));
+    CU_ASSERT_STRING_EQUAL(partition->obstacle, "locked");
+    open_error.reason = NULL;
+    partition->retry_at_ms = 0;
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told("open begin t commit"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 1);
+    end();
+}
+
+/* Its events go back to the queue, and this instance never asks for them. */
+static void what_is_of_a_newer_version_is_left_to_others(void)
+{
+    begin(&stored);
+    open_error =
+        (struct store_error){.reason = "version 9, not 8", .is_newer = true};
+    say("t");
+    CU_ASSERT_TRUE(is_told("open"));
+    CU_ASSERT_TRUE(partition->is_declined);
+    CU_ASSERT_TRUE_FATAL(fake_bus_is_leaving(queue));
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 0);
+    fake_bus_close(queue);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ABSENT);
+    partition_subscribe(partition);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ABSENT);
+    partition->retry_at_ms = 0;
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told(""));
     end();
 }
 
@@ -159,6 +216,10 @@ static const struct unit_case cases[] = {
     {"former owners are dropped", former_owners_are_dropped},
     {"a new owner begins anew", a_new_owner_begins_anew},
     {"epochs of two runs", epochs_of_two_runs},
+    {"what cannot be opened is tried again every second",
+     what_cannot_be_opened_is_tried_again_every_second},
+    {"what is of a newer version is left to others",
+     what_is_of_a_newer_version_is_left_to_others},
     {"nothing before the snapshot", nothing_before_the_snapshot},
     {"a higher epoch is reported", a_higher_epoch_is_reported},
     {"only who never reported is an orphan",

@@ -17,9 +17,10 @@ static struct partition *partition;
 static struct daemon_spec daemon_spec;
 static struct bus *bus;
 static struct bus_subscription *queue;
-static struct buffer story; /* what the service was called for */
-static bool has_room;       /* the store takes what it is given */
-static char refused[16];    /* why, in this transaction; empty: it has not */
+static struct buffer story;           /* what the service was called for */
+static struct store_error open_error; /* no reason: the state can be had */
+static bool has_room;                 /* the store takes what it is given */
+static char refused[16]; /* why, in this transaction; empty: it has not */
 
 /* The service: its events say what it puts out, one character each: a message,
  * b(a)rrier, s(t)ate changed, (r)ejected, not to be stored (x). */
@@ -69,14 +70,14 @@ static inline enum handled on_event(void *state, const struct event *event,
 }
 
 static inline void *open_state(const void *config, const char *domain,
-                               unsigned number, const char **error_out)
+                               unsigned number, struct store_error *error_out)
 {
     (void)config;
     (void)domain;
     (void)number;
-    (void)error_out;
     tell("open");
-    return &service;
+    *error_out = open_error;
+    return open_error.reason ? NULL : &service;
 }
 
 static inline void close_state(void *state)
@@ -212,6 +213,7 @@ static inline void begin(const struct service_spec *spec)
     partition_subscribe(partition);
     queue = fake_bus_subscription(bus, partition->queue);
     has_room = true;
+    open_error = (struct store_error){0};
     buffer_clear(&story);
 }
 

@@ -17,7 +17,7 @@ static struct arena arena;
 
 static struct store *open_partition(unsigned partition)
 {
-    const char *error = NULL;
+    struct store_error error;
     struct store *opened = store_open(url, partition, false, &error);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(opened);
@@ -391,14 +391,14 @@ static void execute(const char *path, const char *sql)
     sqlite3_close(file);
 }
 
-static const char *refusal(const char *at)
+static struct store_error refusal(const char *at)
 {
-    const char *error = NULL;
+    struct store_error error = {0};
     struct store *opened = store_open(at, PARTITION, false, &error);
 
     CU_ASSERT_PTR_NULL(opened);
     store_close(&opened);
-    return error ? error : "";
+    return error;
 }
 
 static void test_urls(void)
@@ -406,7 +406,8 @@ static void test_urls(void)
     static const char *const bad[] = {"", "sqlite:", "/tmp", "postgres:/tmp"};
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        CU_ASSERT_STRING_EQUAL(refusal(bad[i]), "store: expected sqlite:DIR");
+        CU_ASSERT_STRING_EQUAL(refusal(bad[i]).reason,
+                               "store: expected sqlite:DIR");
 }
 
 static int version_of(const char *path)
@@ -438,7 +439,7 @@ static void test_newer_schema_is_refused(void)
              version_of(store_path(path)));
     store_close(&store);
     execute(store_path(path), "PRAGMA user_version = 1000");
-    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "newer"));
+    CU_ASSERT_TRUE(refusal(url).is_newer);
     execute(store_path(path), version);
     store = open_partition(PARTITION);
     begin();
@@ -508,7 +509,7 @@ static void test_migration_is_whole(void)
     folder_open(&folder);
     snprintf(url, sizeof(url), "sqlite:%s", folder.path);
     execute(store_path(path), "CREATE TABLE item (a)");
-    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "cannot be migrated"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url).reason, "cannot be migrated"));
     execute(path, "CREATE TABLE account (a)"); /* none came into being */
     execute(path, "DROP TABLE account; DROP TABLE item");
     store = open_partition(PARTITION); /* an empty file is migrated */
@@ -530,10 +531,10 @@ static void test_no_database(void)
     for (int i = 0; i < 1000; i++)
         fputs("no database ", file);
     fclose(file);
-    CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
+    CU_ASSERT_STRING_NOT_EQUAL(refusal(url).reason, "");
     /* a file where the folder should be */
     folder_path(&folder, "sqlite:", "roster.03.db/below", url);
-    CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
+    CU_ASSERT_STRING_NOT_EQUAL(refusal(url).reason, "");
     folder_close(&folder);
 }
 
