@@ -20,7 +20,7 @@ static const struct option options[] = {
 };
 
 static void *archive_open(const void *config, const char *domain,
-                          unsigned partition, const char **error_out)
+                          unsigned partition, struct store_error *error_out)
 {
     struct archive *archive = memory_new(sizeof(*archive));
 

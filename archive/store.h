@@ -11,7 +11,7 @@
 
 /* `url`: "sqlite:DIR".  NULL: error_out says why. */
 struct store *store_open(const char *url, unsigned partition, bool is_full,
-                         const char **error_out);
+                         struct store_error *error_out);
 
 void store_add_account(struct store *store, struct slice user);
 /* With its messages. */

@@ -86,7 +86,7 @@ static const char *const migrations[] = {
 };
 
 struct store *store_open(const char *url, unsigned partition, bool is_full,
-                         const char **error_out)
+                         struct store_error *error_out)
 {
     static const struct sqlite_schema schema = {"archive", migrations,
                                                 ARRAY_SIZE(migrations)};

@@ -14,7 +14,7 @@ static const struct option options[] = {
 };
 
 static void *open_partition(const void *config, const char *domain,
-                            unsigned partition, const char **error_out)
+                            unsigned partition, struct store_error *error_out)
 {
     (void)domain;
     (void)partition;

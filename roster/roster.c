@@ -24,7 +24,7 @@ void roster_fence(struct roster *roster, const struct output *output)
 }
 
 void *roster_open(const void *config, const char *domain, unsigned partition,
-                  const char **error_out)
+                  struct store_error *error_out)
 {
     struct roster *roster = memory_new(sizeof(*roster));
 

@@ -33,7 +33,7 @@ struct roster {
 
 /* roster.c: the hooks of service.h */
 void *roster_open(const void *config, const char *domain, unsigned partition,
-                  const char **error_out);
+                  struct store_error *error_out);
 void roster_close(void *state);
 bool roster_begin(void *state) WARN_UNUSED;
 bool roster_rollback(void *state, bool *has_changed_out) WARN_UNUSED;

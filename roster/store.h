@@ -36,7 +36,7 @@ struct store_item {
 
 /* `url`: "sqlite:DIR".  NULL: error_out says why. */
 struct store *store_open(const char *url, unsigned partition, bool is_full,
-                         const char **error_out);
+                         struct store_error *error_out);
 
 /* 32 random bytes made with the store: for keys of accounts that are not. */
 struct slice store_secret(struct store *store, struct arena *arena);

@@ -41,7 +41,7 @@ static const char *const migrations[] = {
 };
 
 struct store *store_open(const char *url, unsigned partition, bool is_full,
-                         const char **error_out)
+                         struct store_error *error_out)
 {
     static const struct sqlite_schema schema = {"roster", migrations,
                                                 ARRAY_SIZE(migrations)};

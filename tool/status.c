@@ -20,8 +20,21 @@ struct queue_line {
 static size_t queues_asked;
 static size_t queues_answered;
 
+/* Its shares, with an x for what it declines. */
+static const char *letters_of(const struct member *member,
+                              char out[PARTITIONS_MAX + 1])
+{
+    snprintf(out, PARTITIONS_MAX + 1, "%s", member->shares);
+    for (unsigned i = 0; out[i]; i++) {
+        if (member_declines(member, i))
+            out[i] = 'x';
+    }
+    return out;
+}
+
 static void print_members(const struct tool *tool)
 {
+    char letters[PARTITIONS_MAX + 1];
     static const char *const states[] = {"starting", "up", "draining",
                                          "leaving"};
     const struct member *member = NULL;
@@ -30,9 +43,10 @@ static void print_members(const struct tool *tool)
     while ((member = members_next(daemon_members(tool->daemon), member))) {
         if (!member->is_self)
             printf("%-28s %-10s %-9s %s\n", member->node, member->kind,
-                   states[member->state], member->shares);
+                   states[member->state], letters_of(member, letters));
     }
-    printf("(a letter per partition: o owner, s standby, - neither)\n\n");
+    printf("(a letter per partition: o owner, s standby, - neither, x too old "
+           "for it)\n\n");
 }
 
 static void on_inspected(void *argument, bool exists, uint64_t messages,

@@ -16,7 +16,7 @@ enum { FENCE, FENCE_SET };
 const char *const store_synchronous[] = {
     [STORE_FULL] = "full", [STORE_NORMAL] = "normal", NULL};
 
-static _Thread_local char error_text[512];
+static _Thread_local char error_text[PATH_BYTES + 128];
 
 /* NULL: not of that form. */
 static const char *folder_of(const char *url)
@@ -51,11 +51,21 @@ static bool make_path(const char *url, const char *name, unsigned partition,
 }
 
 static bool complain(struct store *store, const char *what,
-                     const char **error_out)
+                     struct store_error *error_out)
 {
     snprintf(error_text, sizeof(error_text), "%s: %s", what,
              store->handle ? sqlite3_errmsg(store->handle) : strerror(errno));
-    *error_out = error_text;
+    *error_out = (struct store_error){.reason = error_text};
+    return false;
+}
+
+static bool complain_newer(const struct store *store, int found, int known,
+                           struct store_error *error_out)
+{
+    snprintf(error_text, sizeof(error_text),
+             "%s has schema version %d, this program knows up to %d",
+             sqlite3_db_filename(store->handle, "main"), found, known);
+    *error_out = (struct store_error){.reason = error_text, .is_newer = true};
     return false;
 }
 
@@ -79,7 +89,7 @@ static int schema_version(struct store *store)
 }
 
 static bool migrate(struct store *store, const struct sqlite_schema *schema,
-                    const char **error_out)
+                    struct store_error *error_out)
 {
     int version;
     char pragma[64];
@@ -87,10 +97,8 @@ static bool migrate(struct store *store, const struct sqlite_schema *schema,
     if (!execute(store, "BEGIN IMMEDIATE"))
         return complain(store, "cannot be locked", error_out);
     version = schema_version(store);
-    if (version > schema->version) {
-        *error_out = "its schema is newer than this program";
-        return false;
-    }
+    if (version > schema->version)
+        return complain_newer(store, version, schema->version, error_out);
     for (; version < schema->version; version++) {
         if (version < 0 || !execute(store, schema->migrations[version]))
             return complain(store, "cannot be migrated", error_out);
@@ -102,7 +110,7 @@ static bool migrate(struct store *store, const struct sqlite_schema *schema,
 }
 
 static bool open_file(struct store *store, const char *path, bool is_full,
-                      const char **error_out)
+                      struct store_error *error_out)
 {
     if (sqlite3_open_v2(path, &store->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
@@ -120,13 +128,14 @@ static bool open_file(struct store *store, const char *path, bool is_full,
 
 struct store *sqlite_open(const struct sqlite_schema *schema, const char *url,
                           unsigned partition, bool is_full,
-                          const char **error_out)
+                          struct store_error *error_out)
 {
     char path[PATH_BYTES];
     struct store *store;
 
     if (!make_path(url, schema->name, partition, path)) {
-        *error_out = "store: expected sqlite:DIR";
+        *error_out =
+            (struct store_error){.reason = "store: expected sqlite:DIR"};
         return NULL;
     }
     store = memory_new(sizeof(*store));
@@ -149,7 +158,7 @@ void store_close(struct store **store)
 bool store_begin(struct store *store)
 {
     store->has_failed = false;
-    store->refusal = NULL;
+    store->refusal[0] = '\0';
     store->changes = sqlite3_total_changes(store->handle);
     if (execute(store, "BEGIN IMMEDIATE"))
         return true;
@@ -190,7 +199,7 @@ bool store_commit(struct store *store)
 
 const char *store_refusal(const struct store *store)
 {
-    return store->refusal;
+    return store->refusal[0] ? store->refusal : NULL;
 }
 
 sqlite3_stmt *sqlite_statement(struct store *store, unsigned index,
@@ -240,7 +249,8 @@ static bool is_refusal(int result)
 static void note_failure(struct store *store, int result)
 {
     if (!store->has_failed && is_refusal(result))
-        store->refusal = sqlite3_errstr(result);
+        snprintf(store->refusal, sizeof(store->refusal), "%s",
+                 sqlite3_errmsg(store->handle));
     store->has_failed = true;
 }
 

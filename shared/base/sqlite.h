@@ -14,14 +14,18 @@
 
 /* A service numbers its statements from the first; those before it are the
  * fence's. */
-enum { SQLITE_FIRST_STATEMENT = 2, SQLITE_STATEMENTS_MAX = 48 };
+enum {
+    SQLITE_FIRST_STATEMENT = 2,
+    SQLITE_STATEMENTS_MAX = 48,
+    SQLITE_REFUSAL_BYTES = 256,
+};
 
 struct store {
     sqlite3 *handle;
     sqlite3_stmt *statements[SQLITE_STATEMENTS_MAX];
-    bool has_failed;     /* in this transaction */
-    const char *refusal; /* see store_refusal */
-    int changes;         /* before it */
+    bool has_failed;                    /* in this transaction */
+    char refusal[SQLITE_REFUSAL_BYTES]; /* see store_refusal; empty: none */
+    int changes;                        /* before it */
 };
 
 struct sqlite_schema {
@@ -37,12 +41,11 @@ struct sqlite_schema {
 
 /*
  * Makes the file if need be, WAL mode; `is_full`: a commit survives power loss,
- * else only the process's death.  NULL: error_out says why (static text or
- * valid until the thread's next call).
+ * else only the process's death.  NULL: error_out says why.
  */
 struct store *sqlite_open(const struct sqlite_schema *schema, const char *url,
                           unsigned partition, bool is_full,
-                          const char **error_out) WARN_UNUSED;
+                          struct store_error *error_out) WARN_UNUSED;
 
 /* The statement kept under `index`, prepared from `sql` on first use, reset and
  * with nothing bound. */

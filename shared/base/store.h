@@ -15,6 +15,13 @@
 
 struct store;
 
+/* Why a store cannot be opened. */
+struct store_error {
+    const char *reason; /* static text or valid until the thread's next call */
+    bool is_newer;      /* a newer version of the program has migrated it: this
+                           one cannot read it, however often it tries */
+};
+
 /* Values of the option "synchronous". */
 enum store_synchronous { STORE_FULL, STORE_NORMAL };
 
@@ -51,7 +58,8 @@ bool store_commit(struct store *store) WARN_UNUSED;
  * had failed. */
 bool store_rollback(struct store *store, bool *has_changed_out) WARN_UNUSED;
 /* After a transaction that has failed: why, when what it was given cannot be
- * stored and trying again is no use (static text); NULL: the store's fault. */
+ * stored and trying again is no use: which constraint, of which table, without
+ * any value.  Valid until the next store_begin.  NULL: the store's fault. */
 const char *store_refusal(const struct store *store);
 
 /*

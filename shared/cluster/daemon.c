@@ -48,6 +48,7 @@ void daemon_announce(struct daemon *daemon)
     struct buffer serves = BUFFER_EMPTY;
     struct buffer encoded = BUFFER_EMPTY;
     char shares[PARTITIONS_MAX + 1] = "";
+    char declined[PARTITIONS_MAX + 1] = "";
 
     if (!daemon->bus || !bus_is_connected(daemon->bus))
         return;
@@ -59,8 +60,9 @@ void daemon_announce(struct daemon *daemon)
     event.service = slice_of(daemon->spec->kind);
     event.state = slice_of(state_name(daemon->state));
     if (daemon->spec->describe)
-        daemon->spec->describe(daemon->owner, shares);
+        daemon->spec->describe(daemon->owner, shares, declined);
     event.shares = slice_of(shares);
+    event.declined = slice_of(declined);
     event.serves = serves_encode(daemon, &serves);
     event.partitions = daemon->common.partitions;
     event.version = SLICE(OCEAN_VERSION);

@@ -58,9 +58,10 @@ struct daemon_spec {
     void (*reloaded)(void *owner);
     /* Every second. */
     void (*tick)(void *owner, uint64_t now_ms);
-    /* Letters for our announcement: fills shares (PARTITIONS_MAX + 1 bytes)
-     * with a NUL-terminated text.  May be NULL. */
-    void (*describe)(void *owner, char *shares);
+    /* Letters for our announcement (member.h): fills shares and declined
+     * (PARTITIONS_MAX + 1 bytes each) with NUL-terminated texts.  May be
+     * NULL. */
+    void (*describe)(void *owner, char *shares, char *declined);
 };
 
 /* Exits on a bad configuration or --help.  Nothing is connected yet: hooks are

@@ -158,8 +158,9 @@ struct event {
     bool has_more;
     struct slice window; /* ids a session has been given lately: seen.h */
     /* Member. */
-    struct slice state;  /* starting, up, draining, leaving */
-    struct slice shares; /* a letter per partition: - s o, see member.h */
+    struct slice state;    /* starting, up, draining, leaving */
+    struct slice shares;   /* a letter per partition: - s o, see member.h */
+    struct slice declined; /* likewise: - x */
     uint64_t partitions;
     struct slice version;
     struct slice address; /* of a client; of a listening frontend */

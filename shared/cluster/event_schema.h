@@ -65,6 +65,8 @@
     X(WINDOW, "window", BYTES, window, NULL, "ids given lately, seen.h")       \
     X(STATE, "state", TEXT, state, NULL, "starting, up, draining, leaving")    \
     X(SHARES, "shares", TEXT, shares, NULL, "a letter per partition: - s o")   \
+    X(DECLINED, "declined", TEXT, declined, NULL,                              \
+      "a letter per partition: - x")                                           \
     X(PARTITIONS, "partitions", NUMBER, partitions, NULL, "of the cluster")    \
     X(VERSION, "version", TEXT, version, NULL, "of the software")              \
     X(ADDRESS, "address", TEXT, address, NULL, "network address")

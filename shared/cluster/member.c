@@ -125,27 +125,24 @@ static enum member_state state_parse(struct slice text)
     return slice_is(text, "up") ? MEMBER_UP : MEMBER_STARTING;
 }
 
-static bool serves_differ(const struct member *member, struct slice serves)
-{
-    return serves.size != member->serves_size ||
-           (serves.size &&
-            memcmp(serves.data, member->serves, serves.size) != 0);
-}
-
 /* True when something others act on has changed. */
 static bool member_update(struct member *member, const struct event *announce)
 {
     enum member_state state = state_parse(announce->state);
     bool is_changed =
-        member->state != state || !slice_is(announce->shares, member->shares);
+        member->state != state ||
+        !slice_equal(announce->shares, slice_of(member->shares)) ||
+        !slice_equal(announce->declined, slice_of(member->declined));
+    struct slice serves = {member->serves, member->serves_size};
 
     member->boot = announce->origin;
     member->state = state;
     member->service = service_find(announce->service);
     copy_text(member->kind, sizeof(member->kind), announce->service);
     copy_text(member->shares, sizeof(member->shares), announce->shares);
+    copy_text(member->declined, sizeof(member->declined), announce->declined);
     copy_text(member->address, sizeof(member->address), announce->address);
-    if (serves_differ(member, announce->serves)) {
+    if (!slice_equal(announce->serves, serves)) {
         memory_free(&member->serves);
         member->serves_size = announce->serves.size;
         member->serves = memory_copy_text(announce->serves);
@@ -223,6 +220,12 @@ const struct member *members_find(const struct members *members,
     size_t position = member_position(members, node, &is_there);
 
     return is_there ? members->list[position] : NULL;
+}
+
+bool member_declines(const struct member *member, unsigned partition)
+{
+    return strlen(member->declined) > partition &&
+           member->declined[partition] == 'x';
 }
 
 bool members_is_fresh(const struct members *members)

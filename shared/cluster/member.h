@@ -23,9 +23,11 @@ struct member {
     enum service_id service;   /* SERVICE_NONE: a frontend or a tool */
     char kind[NAME_MAX_BYTES]; /* "frontend", "delivery" ... */
     enum member_state state;
-    char shares[PARTITIONS_MAX + 1]; /* per partition: '-' not subscribed,
-                                        's' subscribed, 'o' owner */
-    char *serves;                    /* encoded list, or NULL */
+    char shares[PARTITIONS_MAX + 1];   /* per partition: '-' not subscribed,
+                                          's' subscribed, 'o' owner */
+    char declined[PARTITIONS_MAX + 1]; /* likewise: 'x' it is too old for what
+                                          is there and does not take it */
+    char *serves;                      /* encoded list, or NULL */
     size_t serves_size;
     char address[NAME_MAX_BYTES];
     unsigned silent; /* own announcements since its last one */
@@ -38,7 +40,7 @@ struct member_hooks {
     void (*joined)(void *owner, const struct member *member);
     /* Stopped in order, or silent for longer than the grace time. */
     void (*left)(void *owner, const struct member *member, bool in_order);
-    /* Shares, state or what it serves changed. */
+    /* Shares, what it declines, state or what it serves changed. */
     void (*changed)(void *owner, const struct member *member);
 };
 
@@ -54,6 +56,8 @@ const struct member *members_next(const struct members *members,
                                   const struct member *member);
 const struct member *members_find(const struct members *members,
                                   struct slice node);
+/* It does not take that partition: newer instances have to. */
+bool member_declines(const struct member *member, unsigned partition);
 /* Our own announcements come back (the view is fresh). */
 bool members_is_fresh(const struct members *members);
 void members_destroy(struct members **members);
@@ -63,7 +67,7 @@ void members_destroy(struct members **members);
  * `service` that are up.
  */
 
-/* The first for that partition; NULL: there is nobody. */
+/* The first for that partition, whatever it declines; NULL: there is nobody. */
 const struct member *members_first(const struct members *members,
                                    enum service_id service, unsigned partition);
 
@@ -72,8 +76,9 @@ struct member_share {
     const struct member *standby; /* who owns it if the owner dies; or NULL */
 };
 
-/* Nobody owns more than his part of `partitions` rounded up, so not every one
- * goes to the first of its ranking.  The same members give the same shares, in
+/* Nobody is given what it declines.  Nobody owns more than his part of
+ * `partitions` rounded up, so not every one goes to the first of its ranking;
+ * but for what others decline.  The same members give the same shares, in
  * whatever order they came. */
 void members_share(const struct members *members, enum service_id service,
                    unsigned partitions, struct member_share *shares_out);

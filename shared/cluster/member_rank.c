@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <limits.h>
 #include <stdlib.h>
 
 struct ranked {
@@ -104,23 +105,39 @@ static unsigned count_owned(const struct member *const *owners, unsigned count,
     return owned;
 }
 
-/* Each partition in turn goes to the best of its ranking that has not got its
- * share yet; as if `gone` (may be NULL) were not there. */
+/* The best of that ranking that has not got its share yet.  If all who take the
+ * partition have it, because others decline theirs: the one with the least. */
+static const struct member *choose(const struct table *table,
+                                   const struct member *gone,
+                                   const struct member *const *owners,
+                                   unsigned partition)
+{
+    size_t takers = table->columns - (gone ? 1 : 0);
+    const struct member *least = NULL;
+    unsigned fewest = UINT_MAX;
+
+    for (size_t j = 0; j < table->columns; j++) {
+        const struct member *member = table->rows[partition][j].member;
+        unsigned owned = count_owned(owners, partition, member);
+
+        if (member == gone || member_declines(member, partition))
+            continue;
+        if (owned * takers < table->partitions)
+            return member;
+        if (owned < fewest) {
+            fewest = owned;
+            least = member;
+        }
+    }
+    return least;
+}
+
+/* One partition after the other; as if `gone` (may be NULL) were not there. */
 static void share_out(const struct table *table, const struct member *gone,
                       const struct member **owners)
 {
-    size_t takers = table->columns - (gone ? 1 : 0);
-
-    for (unsigned i = 0; i < table->partitions; i++) {
-        owners[i] = NULL;
-        for (size_t j = 0; j < table->columns && !owners[i]; j++) {
-            const struct member *member = table->rows[i][j].member;
-
-            if (member != gone &&
-                count_owned(owners, i, member) * takers < table->partitions)
-                owners[i] = member;
-        }
-    }
+    for (unsigned i = 0; i < table->partitions; i++)
+        owners[i] = choose(table, gone, owners, i);
 }
 
 static void find_standbys(const struct table *table, const struct member *owner,

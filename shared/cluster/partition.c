@@ -205,7 +205,7 @@ void partition_subscribe(struct partition *partition)
         .argument = partition,
     };
 
-    if (partition->is_stopped)
+    if (partition->is_declined)
         return;
     partition->goes_on = false;
     partition->subscription =
@@ -238,12 +238,13 @@ void partition_maybe_close(struct partition *partition)
     bus_unsubscribe(&partition->subscription);
 }
 
-void partition_stop(struct partition *partition, const char *reason)
+void partition_decline(struct partition *partition, const char *reason)
 {
-    log_error("%s: %s: this daemon is too old for what is in the queue and "
-              "stops consuming it; nothing is lost",
+    log_error("%s: %s: this instance is too old and leaves the partition to "
+              "others; if there is none of a newer version, start one: until "
+              "then events wait in the queue, nothing is lost",
               partition->queue, reason);
-    partition->is_stopped = true;
+    partition->is_declined = true;
     drop_held(partition);
     partition_leave(partition, false);
 }

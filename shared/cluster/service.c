@@ -192,7 +192,7 @@ static void on_drain(void *owner)
         adopt_drain(service->adopt);
 }
 
-static void describe(void *owner, char *shares)
+static void describe(void *owner, char *shares, char *declined)
 {
     static const char letters[] = {
         [PARTITION_ABSENT] = '-',  [PARTITION_SUBSCRIBED] = 's',
@@ -200,9 +200,12 @@ static void describe(void *owner, char *shares)
         [PARTITION_LEAVING] = 'o', [PARTITION_CLOSING] = '-'};
     struct service *service = owner;
 
-    for (unsigned i = 0; i < service->partition_count; i++)
+    for (unsigned i = 0; i < service->partition_count; i++) {
         shares[i] = letters[service->partitions[i].state];
+        declined[i] = service->partitions[i].is_declined ? 'x' : '-';
+    }
     shares[service->partition_count] = '\0';
+    declined[service->partition_count] = '\0';
 }
 
 /* Start and stop. */

@@ -12,6 +12,7 @@
 #define CLUSTER_SERVICE_H
 
 #include "base/config.h"
+#include "base/store.h"
 #include "cluster/output.h"
 
 enum handled {
@@ -41,9 +42,10 @@ struct service_spec {
     bool adopts_inboxes; /* of frontends that are gone: adopt.h */
 
     /* State of a partition just taken over, before any event of it.  NULL: it
-     * cannot be had now (error_out, static); tried again every second. */
+     * cannot be had (error_out): tried again every second, or, if what is there
+     * is of a newer version, left to another instance. */
     void *(*open)(const void *config, const char *domain, unsigned partition,
-                  const char **error_out);
+                  struct store_error *error_out);
     /* The partition was handed over, lost, or the daemon stops. */
     void (*close)(void *state);
 
@@ -55,9 +57,9 @@ struct service_spec {
     bool (*rollback)(void *state, bool *has_changed_out);
     bool (*commit)(void *state);
     /* After one of these was false: why, when what an event says cannot be
-     * stored (static text); NULL: the store's fault.  The events of the batch
-     * are then handled one by one, and the one that fails alone goes to
-     * `dead`. */
+     * stored (valid until the next begin); NULL: the store's fault.  The
+     * events of the batch are then handled one by one, and the one that fails
+     * alone goes to `dead`. */
     const char *(*refusal)(const void *state);
 
     /* Without a store, all may be NULL.  Sessions of the partition that a

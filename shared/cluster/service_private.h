@@ -34,7 +34,8 @@ struct held {
     struct bus_message *message;
     size_t done;      /* events of it handled already, one by one */
     bool is_suspect;  /* of a batch that the store has refused */
-    const char *dead; /* why its next event is not to be handled, or NULL */
+    const char *dead; /* why its next event is not to be handled, or NULL;
+                         as the store has said it, until its next begin */
 };
 
 struct partition {
@@ -47,7 +48,7 @@ struct partition {
     unsigned generation; /* grows when what was received becomes void */
     unsigned working;    /* works not settled, of this generation */
     bool is_committing;  /* a job is under way that all else waits for */
-    bool is_stopped;     /* met a newer major version: not subscribed again */
+    bool is_declined;    /* see partition_decline: not subscribed again */
     bool goes_on;        /* after LEAVING: subscribe again, as standby */
     void *data;          /* the service's state; NULL unless open */
     uint64_t epoch;
@@ -55,6 +56,7 @@ struct partition {
     uint64_t preparing_since_ms; /* 0: not yet */
     uint64_t reading;            /* of the notes, needed before any event */
     uint64_t retry_at_ms;        /* opening or committing failed */
+    char *obstacle;              /* why opening did, as was said; or NULL */
     struct map *epochs;  /* highest seen in this queue by publishing partition,
                             since it is ours: uint64_t */
     struct map *awaited; /* nodes whose snapshot is asked for: struct ask */
@@ -95,8 +97,9 @@ void partition_tick(struct partition *partition, uint64_t now_ms);
 void partition_maybe_close(struct partition *partition);
 /* Hands what is held to the handlers, as far as that is possible now. */
 void partition_advance(struct partition *partition);
-/* A newer major version was met: stops consuming, nothing is lost. */
-void partition_stop(struct partition *partition, const char *reason);
+/* Of a newer version than this program knows (`reason`: what, and which): says
+ * so and leaves it to other instances, until the end of this process. */
+void partition_decline(struct partition *partition, const char *reason);
 /* The epoch of what that partition has published is at least this. */
 void partition_saw_epoch(struct partition *partition, struct slice by,
                          uint64_t epoch);

@@ -5,7 +5,7 @@
 #include "cluster/adopt.h"
 #include "cluster/service_private.h"
 
-enum { ASK_AGAIN_MS = 1000, PREPARE_MS = 1000 };
+enum { ASK_AGAIN_MS = 1000, OPEN_AGAIN_MS = 1000, PREPARE_MS = 1000 };
 
 /* A snapshot asked of one frontend. */
 struct ask {
@@ -104,6 +104,7 @@ void takeover_end(struct partition *partition)
 {
     map_destroy_all(&partition->awaited);
     partition->awaited = map_create();
+    memory_free(&partition->obstacle);
 }
 
 static void ask_again(struct partition *partition, uint64_t now_ms)
@@ -127,26 +128,33 @@ struct opening {
     unsigned generation;
     void *data;
     struct buffer error; /* of another thread, which may go on to the next */
+    bool is_newer;
 };
 
 static void run_open(void *job)
 {
     struct opening *opening = job;
     struct service *service = opening->partition->service;
-    const char *error = "no reason given";
+    struct store_error error = {.reason = "no reason given"};
 
     opening->data = service->spec->open(service->config,
                                         daemon_common(service->daemon)->domain,
                                         opening->partition->number, &error);
     if (!opening->data)
-        buffer_append_text(&opening->error, error);
+        buffer_append_text(&opening->error, error.reason);
+    opening->is_newer = error.is_newer;
 }
 
-static void open_failed(struct partition *partition, struct slice error)
+/* Tried again every second, said once. */
+static void open_failed(struct partition *partition, const char *error)
 {
-    log_error("%s: cannot be opened, trying again: %.*s", partition->queue,
-              SLICE_FORMAT(error));
-    partition->retry_at_ms = clock_now_ms() + 1000;
+    if (!partition->obstacle || strcmp(partition->obstacle, error) != 0) {
+        log_error("%s: cannot be opened, trying again every second: %s",
+                  partition->queue, error);
+        memory_free(&partition->obstacle);
+        partition->obstacle = memory_copy_text(slice_of(error));
+    }
+    partition->retry_at_ms = clock_now_ms() + OPEN_AGAIN_MS;
 }
 
 static void done_open(void *job)
@@ -160,8 +168,10 @@ static void done_open(void *job)
         if (opening->data)
             partition->service->spec->close(opening->data);
         partition_maybe_close(partition);
+    } else if (opening->is_newer) {
+        partition_decline(partition, opening->error.data);
     } else if (!opening->data) {
-        open_failed(partition, buffer_slice(&opening->error));
+        open_failed(partition, opening->error.data);
     } else {
         partition->data = opening->data;
         takeover_tick(partition, clock_now_ms());

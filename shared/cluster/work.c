@@ -182,7 +182,7 @@ static void work_publish_all(struct work *work)
         work_abandon(work);
         if (!was_void) {
             partition->is_committing = false;
-            partition_stop(partition, reason);
+            partition_decline(partition, reason);
         }
         return;
     }

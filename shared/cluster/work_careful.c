@@ -37,14 +37,15 @@ bool held_is_suspect(const struct partition *partition, const struct held *held)
             suspects_has(partition->service->suspects, held->message->body));
 }
 
-/* NULL: it can be handled. */
-static const char *find_poison(const struct partition *partition,
-                               const struct held *held)
+/* NULL: it can be handled.  Copied, because this work begins anew. */
+static const char *find_poison(struct work *work, const struct held *held)
 {
-    size_t crashes = suspects_crashes(partition->service->suspects,
+    size_t crashes = suspects_crashes(work->partition->service->suspects,
                                       held->message->body, held->done + 1);
 
-    return crashes >= CRASHES_MAX ? "crashed 3 times" : held->dead;
+    if (crashes >= CRASHES_MAX)
+        return "crashed 3 times";
+    return arena_copy(&work->arena, slice_of(held->dead)).data;
 }
 
 void work_carefully(struct partition *partition)
@@ -55,7 +56,7 @@ void work_carefully(struct partition *partition)
     partition->is_committing = true;
     work->is_careful = true;
     work->done = held->done;
-    work->poison = find_poison(partition, held);
+    work->poison = find_poison(work, held);
     work_take_copy(work);
     if (service_has_store(partition->service))
         work_run_on_store(work);

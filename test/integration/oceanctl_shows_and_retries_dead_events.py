@@ -2,6 +2,7 @@
 stays, in order; killed while it retries it loses nothing."""
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -10,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from ocean import BUILD, Cluster, check, main, wait_until  # noqa: E402
 import base64  # noqa: E402
 
-PARTITION_OF_BOB = "06"
+PARTITION_OF_ALICE, PARTITION_OF_BOB = "05", "06"
 
 
 # MessagePack, as much as these events need.
@@ -103,6 +104,24 @@ def show_and_drop(cluster, letters, bob):
         check(done.returncode != 0 and word in done.stderr, done.stderr)
 
 
+def refused_by_a_store(cluster, bob):
+    """The reason says which constraint, and nothing that a user wrote."""
+    store = sqlite3.connect(os.path.join(
+        cluster.run_dir, "store", "archive.%s.db" % PARTITION_OF_ALICE))
+    store.execute("CREATE UNIQUE INDEX one_each ON message (user)")
+    for body in ("kept", "secret"):
+        bob.message("alice@localhost", body)
+    lines = wait_until(lambda: [l for l in listed(cluster) if "archive" in l], "one is dead")
+    store.execute("DROP INDEX one_each")
+    store.close()
+    check(len(lines) == 1 and '"UNIQUE constraint failed: message.user" archive.store'
+          in lines[0] and "secret" not in lines[0], lines)
+    cluster.ctl("dead", "retry", "1")
+    alice = cluster.client("alice")
+    alice.wait_message("kept")
+    alice.wait_message("secret")
+
+
 def behind_newer_ones(cluster, letters, bob):
     """What the recipient got meanwhile must not make it a repeat."""
     letters.put(message(101, "late"), "delivery." + PARTITION_OF_BOB, "x")
@@ -141,6 +160,7 @@ def test():
         bob = cluster.client("bob")
         letters = Letters(cluster)
         show_and_drop(cluster, letters, bob)
+        refused_by_a_store(cluster, bob)
         behind_newer_ones(cluster, letters, bob)
         check(bob.bodies() == [], "each came once: %s" % bob.bodies())
         killed_in_between(cluster, letters, bob)

@@ -39,7 +39,7 @@ static inline void fixture_execute(const char *sql)
 /* A new owner of the same partition, one epoch later. */
 static inline void fixture_reopen(void)
 {
-    const char *error = NULL;
+    struct store_error error;
 
     store_close(&archive.store);
     archive.store = store_open(fixture_url, 3, false, &error);

@@ -383,7 +383,7 @@ static void test_inboxes(void)
 
 static void test_fence(void)
 {
-    const char *error = NULL;
+    struct store_error error;
     struct store *former;
     struct event event = fixture_message(BOB, "1");
 
@@ -404,15 +404,16 @@ static void test_fence(void)
 
 static void test_refused(void)
 {
-    const char *error = NULL;
+    struct store_error error;
 
     CU_ASSERT_PTR_NULL(store_open("file:x", 3, false, &error));
-    CU_ASSERT_STRING_EQUAL(error, "store: expected sqlite:DIR");
+    CU_ASSERT_STRING_EQUAL(error.reason, "store: expected sqlite:DIR");
+    CU_ASSERT_FALSE(error.is_newer);
     fixture_open();
     store_close(&archive.store);
     fixture_execute("PRAGMA user_version = 1000");
     CU_ASSERT_PTR_NULL(store_open(fixture_url, 3, false, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, "newer"));
+    CU_ASSERT_TRUE(error.is_newer);
     fixture_execute("PRAGMA user_version = 4");
     fixture_reopen();
     fixture_close();

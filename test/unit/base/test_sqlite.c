@@ -19,7 +19,7 @@ static char url[FOLDER_PATH_BYTES];
 static struct store *store;
 
 static struct store *open_schema(const char *const *migrations, int version,
-                                 const char **error_out)
+                                 struct store_error *error_out)
 {
     struct sqlite_schema schema = {"thing", migrations, version};
 
@@ -28,7 +28,7 @@ static struct store *open_schema(const char *const *migrations, int version,
 
 static void reopen(int version)
 {
-    const char *error = NULL;
+    struct store_error error;
 
     store_close(&store);
     store = open_schema(versions, version, &error);
@@ -90,15 +90,15 @@ static void test_no_url(void)
                                        ""};
     static const struct sqlite_schema schema = {"thing", versions, 2};
     char long_url[4096 + sizeof("sqlite:")] = "sqlite:";
-    const char *error = NULL;
+    struct store_error error;
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         CU_ASSERT_PTR_NULL(sqlite_open(&schema, rows[i], 0, false, &error));
-        CU_ASSERT_STRING_EQUAL(error, "store: expected sqlite:DIR");
+        CU_ASSERT_STRING_EQUAL(error.reason, "store: expected sqlite:DIR");
     }
     memset(long_url + 7, 'x', 4096 - sizeof("/thing.00.db") + 1);
     CU_ASSERT_PTR_NULL(sqlite_open(&schema, long_url, 0, false, &error));
-    CU_ASSERT_STRING_EQUAL(error, "store: expected sqlite:DIR");
+    CU_ASSERT_STRING_EQUAL(error.reason, "store: expected sqlite:DIR");
 }
 
 /* Each migration once, in order, whatever the version found. */
@@ -124,13 +124,21 @@ static void test_migrations(void)
     close_file();
 }
 
+/* Says which file, what was found and what is known. */
 static void test_newer(void)
 {
-    const char *error = NULL;
+    struct store_error error;
+    char expected[FOLDER_PATH_BYTES + 80];
+    char file[FOLDER_PATH_BYTES];
 
     open_file();
+    store_close(&store);
     CU_ASSERT_PTR_NULL(open_schema(versions, 1, &error));
-    CU_ASSERT_STRING_EQUAL(error, "its schema is newer than this program");
+    CU_ASSERT_TRUE(error.is_newer);
+    snprintf(expected, sizeof(expected),
+             "%s has schema version 2, this program knows up to 1",
+             folder_path(&folder, "", "thing.07.db", file));
+    CU_ASSERT_STRING_EQUAL(error.reason, expected);
     reopen(2); /* as it was */
     close_file();
 }
@@ -141,12 +149,12 @@ static void test_broken_migration(void)
     const char *broken[] = {versions[0], versions[1],
                             "CREATE TABLE more (a); NONSENSE;"};
     const char *right[] = {versions[0], versions[1], "CREATE TABLE more (b);"};
-    const char *error = NULL;
+    struct store_error error;
 
     open_file();
     CU_ASSERT_PTR_NULL(open_schema(broken, 3, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, "cannot be migrated"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, "NONSENSE"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, "cannot be migrated"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, "NONSENSE"));
     store_close(&store);
     store = open_schema(right, 3, &error);
     CU_ASSERT_PTR_NOT_NULL(store);
@@ -157,13 +165,14 @@ static void test_broken_migration(void)
 static void test_folders_are_not_made(void)
 {
     char inner[FOLDER_PATH_BYTES];
-    const char *error = NULL;
+    struct store_error error;
 
     folder_open(&folder);
     folder_path(&folder, "", "one", inner);
     folder_path(&folder, "sqlite:", "one", url);
     CU_ASSERT_PTR_NULL(open_schema(versions, 2, &error));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, inner));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.reason, inner));
+    CU_ASSERT_FALSE(error.is_newer); /* another time it may go */
     CU_ASSERT_NOT_EQUAL(access(inner, F_OK), 0);
     folder_close(&folder);
 }
@@ -288,7 +297,8 @@ static void test_refusal(void)
     put(1, SLICE("b"), SLICE_NONE);
     CU_ASSERT_FALSE(store_commit(store));
     CU_ASSERT_PTR_NOT_NULL_FATAL(store_refusal(store));
-    CU_ASSERT_STRING_EQUAL(store_refusal(store), "constraint failed");
+    CU_ASSERT_STRING_EQUAL(store_refusal(store),
+                           "UNIQUE constraint failed: thing.number");
     begin();
     CU_ASSERT_PTR_NULL(store_refusal(store));
     CU_ASSERT_FALSE(sqlite_step(

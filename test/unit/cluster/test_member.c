@@ -39,8 +39,9 @@ static void on_changed(void *owner, const struct member *member)
 
 static const struct member_hooks hooks = {on_joined, on_left, on_changed};
 
-static void hear(struct members *members, const char *node, const char *kind,
-                 const char *state, const char *shares)
+static void hear_declining(struct members *members, const char *node,
+                           const char *kind, const char *state,
+                           const char *shares, const char *declined)
 {
     static uint64_t turn;
     struct event event;
@@ -51,9 +52,16 @@ static void hear(struct members *members, const char *node, const char *kind,
     event.service = slice_of(kind);
     event.state = slice_of(state);
     event.shares = slice_of(shares);
+    event.declined = slice_of(declined);
     event.partitions = PARTITIONS;
     event.mark = ++turn;
     members_heard(members, &event);
+}
+
+static void hear(struct members *members, const char *node, const char *kind,
+                 const char *state, const char *shares)
+{
+    hear_declining(members, node, kind, state, shares, NULL);
 }
 
 static void silence_counts_only_while_own_announcements_return(void)
@@ -108,6 +116,12 @@ static void only_real_changes_are_told(void)
     hear(members, "other", "delivery", "up", "so");
     hear(members, "other", "delivery", "up", "so");
     CU_ASSERT_EQUAL(seen.changed, 3);
+    hear_declining(members, "other", "delivery", "up", "so", "");
+    CU_ASSERT_EQUAL(seen.changed, 3);
+    hear_declining(members, "other", "delivery", "up", "-o", "x-");
+    hear_declining(members, "other", "delivery", "up", "-o", "x-");
+    hear_declining(members, "other", "delivery", "up", "-o", "-x");
+    CU_ASSERT_EQUAL(seen.changed, 5);
     members_destroy(&members);
 }
 
@@ -204,6 +218,67 @@ static void a_standby_owns_when_the_owner_dies(void)
     members_destroy(&members);
 }
 
+/* The first half of the partitions. */
+static const char first_half[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+/* Neither as owner nor as standby, and the others have the same parts of it. */
+static void who_declines_a_partition_is_not_given_it(void)
+{
+    struct seen seen = {0};
+    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct member_share shares[PARTITIONS];
+    const struct member *old;
+    unsigned owned[10] = {0};
+
+    for (char node[] = "d0"; node[1] < '3'; node[1]++)
+        hear(members, node, "delivery", "up", "");
+    hear_declining(members, "d1", "delivery", "up", "", first_half);
+    old = members_find(members, SLICE("d1"));
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, shares);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        bool is_declined = i < strlen(first_half);
+
+        CU_ASSERT_EQUAL(member_declines(old, i), is_declined);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(shares[i].owner);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(shares[i].standby);
+        CU_ASSERT_PTR_NOT_EQUAL(shares[i].owner, shares[i].standby);
+        CU_ASSERT_FALSE(is_declined && shares[i].owner == old);
+        CU_ASSERT_FALSE(is_declined && shares[i].standby == old);
+        owned[shares[i].owner->node[1] - '0']++;
+    }
+    CU_ASSERT_TRUE(owned[0] <= 22 && owned[1] <= 22 && owned[2] <= 22);
+    members_destroy(&members);
+}
+
+/* More than its part, if there is nobody else for it; or nobody at all. */
+static void what_others_decline_goes_to_who_has_the_least(void)
+{
+    static char all[PARTITIONS + 1];
+    struct seen seen = {0};
+    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct member_share shares[PARTITIONS];
+    static char owners[PARTITIONS][NAME_MAX_BYTES];
+    unsigned owned[10];
+
+    memset(all, 'x', PARTITIONS);
+    hear(members, "d0", "delivery", "up", "");
+    hear(members, "d1", "delivery", "up", "");
+    hear_declining(members, "d2", "delivery", "up", "", all);
+    share(members, owned, owners);
+    CU_ASSERT_TRUE(owned[0] == 32 && owned[1] == 32);
+    hear_declining(members, "d1", "delivery", "up", "", first_half);
+    share(members, owned, owners);
+    CU_ASSERT_EQUAL(owned[0] + owned[1], PARTITIONS);
+    CU_ASSERT_TRUE(owned[0] >= 32);
+    hear_declining(members, "d0", "delivery", "up", "", all);
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, shares);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        CU_ASSERT_EQUAL(shares[i].owner == NULL, i < strlen(first_half));
+        CU_ASSERT_PTR_NULL(shares[i].standby);
+    }
+    members_destroy(&members);
+}
+
 static void the_first_is_the_same_for_everybody(void)
 {
     struct seen seen = {0};
@@ -233,6 +308,10 @@ int main(void)
         {"nobody owns more than its part", nobody_owns_more_than_its_part},
         {"a standby owns when the owner dies",
          a_standby_owns_when_the_owner_dies},
+        {"who declines a partition is not given it",
+         who_declines_a_partition_is_not_given_it},
+        {"what others decline goes to who has the least",
+         what_others_decline_goes_to_who_has_the_least},
         {"the first is the same for everybody",
          the_first_is_the_same_for_everybody},
     };

@@ -1,6 +1,9 @@
 /* A new owner of a partition: the epochs of former ones, and snapshots. */
 #include "working.h"
 
+#include "base/clock.h"
+#include "catch.h"
+
 /* Epochs. */
 
 static void former_owners_are_dropped(void)
@@ -51,6 +54,70 @@ static void epochs_of_two_runs(void)
     CU_ASSERT_TRUE(is_told("begin tm commit begin commit"));
     confirm();
     CU_ASSERT_EQUAL(fake_bus_acked(queue), 2);
+    end();
+}
+
+/* Opening. */
+
+/* Opening is due now and fails; true: the log says why. */
+static bool is_logged_on_opening(void)
+{
+    struct catch catch;
+    struct buffer log = BUFFER_EMPTY;
+    bool is_logged;
+
+    partition->retry_at_ms = 0;
+    catch_begin(&catch);
+    partition_tick(partition, clock_now_ms());
+    pump();
+    catch_end(&catch, &log);
+    is_logged = log.size && strstr(log.data, open_error.reason);
+    buffer_deinit(&log);
+    return is_logged;
+}
+
+/* And said again only if it is for another reason. */
+static void what_cannot_be_opened_is_tried_again_every_second(void)
+{
+    begin(&stored);
+    open_error.reason = "no room";
+    say("t");
+    CU_ASSERT_TRUE(is_told("open"));
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told("")); /* not yet */
+    CU_ASSERT_FALSE(is_logged_on_opening());
+    open_error.reason = "locked";
+    CU_ASSERT_TRUE(is_logged_on_opening());
+    CU_ASSERT_FALSE(is_logged_on_opening());
+    CU_ASSERT_TRUE(is_told("open open open"));
+    CU_ASSERT_EQUAL(partition->state, PARTITION_TAKING);
+    open_error.reason = NULL;
+    partition->retry_at_ms = 0;
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told("open begin t commit"));
+    confirm();
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 1);
+    end();
+}
+
+/* Its events go back to the queue, and this instance never asks for them. */
+static void what_is_of_a_newer_version_is_left_to_others(void)
+{
+    begin(&stored);
+    open_error =
+        (struct store_error){.reason = "version 9, not 8", .is_newer = true};
+    say("t");
+    CU_ASSERT_TRUE(is_told("open"));
+    CU_ASSERT_TRUE(partition->is_declined);
+    CU_ASSERT_TRUE_FATAL(fake_bus_is_leaving(queue));
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 0);
+    fake_bus_close(queue);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ABSENT);
+    partition_subscribe(partition);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ABSENT);
+    partition->retry_at_ms = 0;
+    partition_tick(partition, clock_now_ms());
+    CU_ASSERT_TRUE(is_told(""));
     end();
 }
 
@@ -159,6 +226,10 @@ static const struct unit_case cases[] = {
     {"former owners are dropped", former_owners_are_dropped},
     {"a new owner begins anew", a_new_owner_begins_anew},
     {"epochs of two runs", epochs_of_two_runs},
+    {"what cannot be opened is tried again every second",
+     what_cannot_be_opened_is_tried_again_every_second},
+    {"what is of a newer version is left to others",
+     what_is_of_a_newer_version_is_left_to_others},
     {"nothing before the snapshot", nothing_before_the_snapshot},
     {"a higher epoch is reported", a_higher_epoch_is_reported},
     {"only who never reported is an orphan",

@@ -195,6 +195,21 @@ static void event_refused_by_the_store(void)
     end();
 }
 
+/* Of a newer major version: nothing of it is handled or acknowledged. */
+static void events_of_a_newer_version(void)
+{
+    begin(&stored);
+    fake_bus_deliver(queue, SLICE("\x93\x02\x00\x80"), false);
+    CU_ASSERT_TRUE(is_told("open begin rollback"));
+    CU_ASSERT_TRUE(partition->is_declined);
+    CU_ASSERT_TRUE_FATAL(fake_bus_is_leaving(queue));
+    CU_ASSERT_EQUAL(fake_bus_acked(queue), 0);
+    fake_bus_close(queue);
+    partition_subscribe(partition);
+    CU_ASSERT_EQUAL(partition->state, PARTITION_ABSENT);
+    end();
+}
+
 /* What it would have put out is not. */
 static void output_of_a_refused_event(void)
 {
@@ -222,6 +237,7 @@ static const struct unit_case cases[] = {
     {"refused by the store", refused_by_the_store},
     {"an event refused by the store", event_refused_by_the_store},
     {"output of a refused event", output_of_a_refused_event},
+    {"events of a newer version", events_of_a_newer_version},
 };
 
 int main(void)

@@ -17,9 +17,10 @@ static struct partition *partition;
 static struct daemon_spec daemon_spec;
 static struct bus *bus;
 static struct bus_subscription *queue;
-static struct buffer story; /* what the service was called for */
-static bool has_room;       /* the store takes what it is given */
-static bool has_refused;    /* in this transaction, what an event says */
+static struct buffer story;           /* what the service was called for */
+static struct store_error open_error; /* no reason: the state can be had */
+static bool has_room;                 /* the store takes what it is given */
+static char refused[16]; /* why, in this transaction; empty: it has not */
 
 /* The service: its events say what it puts out, one character each: a message,
  * b(a)rrier, s(t)ate changed, (r)ejected, not to be stored (x). */
@@ -63,20 +64,20 @@ static inline enum handled on_event(void *state, const struct event *event,
         else if (what == 'r')
             *reason_out = "bad";
         else if (what == 'x')
-            has_refused = true;
+            snprintf(refused, sizeof(refused), "constraint");
     }
     return strchr(text, 'r') ? REJECT : HANDLED;
 }
 
 static inline void *open_state(const void *config, const char *domain,
-                               unsigned number, const char **error_out)
+                               unsigned number, struct store_error *error_out)
 {
     (void)config;
     (void)domain;
     (void)number;
-    (void)error_out;
     tell("open");
-    return &service;
+    *error_out = open_error;
+    return open_error.reason ? NULL : &service;
 }
 
 static inline void close_state(void *state)
@@ -88,7 +89,7 @@ static inline bool begin_batch(void *state)
 {
     (void)state;
     has_changed = false;
-    has_refused = false;
+    refused[0] = '\0';
     tell("begin");
     return true;
 }
@@ -98,20 +99,20 @@ static inline bool rollback(void *state, bool *has_changed_out)
     (void)state;
     *has_changed_out = has_changed;
     tell("rollback");
-    return !has_refused;
+    return !refused[0];
 }
 
 static inline bool commit(void *state)
 {
     (void)state;
-    tell(has_room && !has_refused ? "commit" : "refuse");
-    return has_room && !has_refused;
+    tell(has_room && !refused[0] ? "commit" : "refuse");
+    return has_room && !refused[0];
 }
 
 static inline const char *refusal(const void *state)
 {
     (void)state;
-    return has_refused ? "constraint" : NULL;
+    return refused[0] ? refused : NULL;
 }
 
 static inline void snapshot_session(void *state, const struct event *session,
@@ -212,6 +213,7 @@ static inline void begin(const struct service_spec *spec)
     partition_subscribe(partition);
     queue = fake_bus_subscription(bus, partition->queue);
     has_room = true;
+    open_error = (struct store_error){0};
     buffer_clear(&story);
 }
 

@@ -29,7 +29,7 @@ static uint64_t fixture_sequence;
 /* A new owner of the same partition, one epoch later. */
 static inline void fixture_reopen(void)
 {
-    const char *error = NULL;
+    struct store_error error;
 
     if (roster)
         roster_close(roster);

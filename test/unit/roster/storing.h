@@ -17,7 +17,7 @@ static struct arena arena; /* of what is read from it */
 
 static inline struct store *open_partition(unsigned partition)
 {
-    const char *error = NULL;
+    struct store_error error;
     struct store *opened = store_open(url, partition, false, &error);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(opened);

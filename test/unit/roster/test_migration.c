@@ -15,14 +15,14 @@ static void execute(const char *sql)
     database_execute(store_path(path), sql);
 }
 
-static const char *refusal(const char *at)
+static struct store_error refusal(const char *at)
 {
-    const char *error = NULL;
+    struct store_error error = {0};
     struct store *opened = store_open(at, PARTITION, false, &error);
 
     CU_ASSERT_PTR_NULL(opened);
     store_close(&opened);
-    return error ? error : "";
+    return error;
 }
 
 static void test_urls(void)
@@ -30,7 +30,8 @@ static void test_urls(void)
     static const char *const bad[] = {"", "sqlite:", "/tmp", "postgres:/tmp"};
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        CU_ASSERT_STRING_EQUAL(refusal(bad[i]), "store: expected sqlite:DIR");
+        CU_ASSERT_STRING_EQUAL(refusal(bad[i]).reason,
+                               "store: expected sqlite:DIR");
 }
 
 static void test_newer_schema_is_refused(void)
@@ -45,7 +46,7 @@ static void test_newer_schema_is_refused(void)
     snprintf(version, sizeof(version), "PRAGMA user_version = %d",
              database_ask(store_path(path), "PRAGMA user_version"));
     execute("PRAGMA user_version = 1000");
-    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "newer"));
+    CU_ASSERT_TRUE(refusal(url).is_newer);
     execute(version);
     store = open_partition(PARTITION);
     begin();
@@ -102,7 +103,7 @@ static void test_migration_is_whole(void)
 {
     open_folder();
     execute("CREATE TABLE item (a)");
-    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url), "cannot be migrated"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(refusal(url).reason, "cannot be migrated"));
     execute("CREATE TABLE account (a)"); /* none came into being */
     execute("DROP TABLE account; DROP TABLE item");
     open_store_there(); /* an empty file is migrated */
@@ -121,10 +122,10 @@ static void test_no_database(void)
     for (int i = 0; i < 1000; i++)
         fputs("no database ", file);
     fclose(file);
-    CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
+    CU_ASSERT_STRING_NOT_EQUAL(refusal(url).reason, "");
     /* a file where the folder should be */
     folder_path(&folder, "sqlite:", "roster.03.db/below", url);
-    CU_ASSERT_STRING_NOT_EQUAL(refusal(url), "");
+    CU_ASSERT_STRING_NOT_EQUAL(refusal(url).reason, "");
     folder_close(&folder);
 }
 

@@ -7,13 +7,13 @@
 
 #include "../../../tool/password.h"
 #include "../../../tool/tool.h"
+#include "catch.h"
 #include "folder.h"
 #include "outputs.h"
 #include "xmpp/jid.h"
 
 #include <event2/event.h>
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -95,44 +95,6 @@ uint64_t tool_number(const struct tool_command *command, const char *text)
     if (!text)
         tool_usage(command, "expected a positive number");
     return strtoul(text, NULL, 10);
-}
-
-/* Catching what is printed. */
-
-struct catch
-{
-    int file;
-    int before[2];
-};
-
-static inline void catch_begin(struct catch *catch)
-{
-    char path[FOLDER_PATH_BYTES];
-
-    fflush(stdout);
-    catch->file = open(folder_path(&fixture_folder, "", "caught", path),
-                       O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    for (int i = 0; i < 2; i++) {
-        catch->before[i] = dup(i + 1);
-        CU_ASSERT_TRUE_FATAL(dup2(catch->file, i + 1) >= 0);
-    }
-}
-
-/* Appends what was printed since. */
-static inline void catch_end(struct catch *catch, struct buffer *out)
-{
-    char text[4096];
-    ssize_t size;
-
-    fflush(stdout);
-    for (int i = 0; i < 2; i++) {
-        CU_ASSERT_TRUE_FATAL(dup2(catch->before[i], i + 1) >= 0);
-        close(catch->before[i]);
-    }
-    lseek(catch->file, 0, SEEK_SET);
-    while ((size = read(catch->file, text, sizeof(text))) > 0)
-        buffer_append(out, (struct slice){text, (size_t)size});
-    close(catch->file);
 }
 
 static inline const char *fixture_file(const char *name, struct slice content)
