@@ -12,6 +12,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRIVER = os.path.join(HERE, "..", "..", "build", "test", "chaos_driver")
 CLIENTS = 12
+PACE_S = 0.05  # between two orders
+BUSY = 1000  # messages until orders are given
 SM = "xmlns='urn:xmpp:sm:3'"
 ELEMENT = re.compile(
     rb"\s*(<\?xml.*?\?>|<stream:stream[^>]*>|</stream:stream>|"
@@ -52,6 +54,11 @@ class Server:
         self.users = {}  # the session of a user
         self.stored = {}  # messages for who is not there
         self.resumptions = 0
+        self.logins = self.messages = 0
+
+    def is_busy(self):
+        """Everybody has logged in, and sends."""
+        return self.logins >= CLIENTS and self.messages >= BUSY
 
     def route(self, to, stanza):
         if to in self.users:
@@ -127,6 +134,7 @@ class Connection:
             self.server.end(self.server.users[self.user])
         self.session = Session(self.user)
         self.session.connection = self
+        self.server.logins += 1
         self.write("<iq type='result' id='bind'><bind><jid>x</jid></bind></iq>")
 
     def on_enable(self, element):
@@ -145,6 +153,7 @@ class Connection:
     def on_message(self, element):
         self.session.handled += 1
         self.messages += 1
+        self.server.messages += 1
         self.server.route(attribute(element, "to").split("@")[0], element)
         if self.session.handled % 3 == 0:
             self.write("<r %s/>" % SM)
@@ -177,6 +186,11 @@ class Connection:
             self.server.end(session)
 
 
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
 async def play(server, folder, orders, options):
     """Starts the driver, gives it the orders, and waits for its end."""
     listeners = [await asyncio.start_server(
@@ -187,13 +201,13 @@ async def play(server, folder, orders, options):
         "--clients", str(CLIENTS), "--rate", "2000", *options,
         stdin=subprocess.PIPE)
     with open(os.path.join(folder, "faults"), "w") as faults:
-        await asyncio.sleep(1.5)  # everybody has logged in, and sends
+        await asyncio.wait_for(until(server.is_busy), 30)
         for order in orders:
             word, client = order.split()[:2]
             print(int(time.monotonic() * 1e6), 1, "k", word, "c" + client, file=faults)
             driver.stdin.write((order + "\n").encode())
             await driver.stdin.drain()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(PACE_S)
     driver.stdin.write(b"finish\n")
     status = await asyncio.wait_for(driver.wait(), 30)
     for listener in listeners:

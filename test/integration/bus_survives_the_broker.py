@@ -68,7 +68,7 @@ class Broker:
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self.port = free_port(21600, 24000)
+        self.port = free_port(21600, 24000, (1, 2))
         self.process = None
         (self.directory / "definitions.json").write_text(
             json.dumps(definitions()))

@@ -60,8 +60,10 @@ def resumed(cluster, flow, bob, frontend, meanwhile):
     return again
 
 
-def no_one_saw_it_go(alice):
-    alice.ping()
+def no_one_saw_it_go(alice, bob, status):
+    """A new status comes the way that bob's end would have come before it."""
+    bob.send("<presence><status>%s</status></presence>" % status)
+    alice.wait(lambda e: e.findtext(CLIENT + "status") == status, "bob's new status")
     check(alice.count(lambda e: e.tag == CLIENT + "presence" and
                       e.get("type") == "unavailable") == 0, "nobody saw bob go")
 
@@ -80,7 +82,7 @@ def test():
         for frontend in (2, 3, 2, 1, 1, 3):
             bob = resumed(cluster, flow, bob, frontend, 20)
             wait_until(lambda: bob.handled() == 1, "h is 1")
-        no_one_saw_it_go(flow.alice)
+        no_one_saw_it_go(flow.alice, bob, "resumed")
 
         # The old connection is still open: it ends with a conflict.
         again, answer = cluster.resume(bob, 2)
@@ -110,7 +112,7 @@ def test():
         flow.send(bob.bare, 20)
         flow.expect(again)
         bob = again
-        no_one_saw_it_go(flow.alice)
+        no_one_saw_it_go(flow.alice, bob, "handed over")
 
         # Its frontend is killed.
         bob.acknowledge()
