@@ -27,6 +27,14 @@ static bool successors_are_ready(const struct member_share *share,
            is_ready(share->standby, partition);
 }
 
+/* It has announced itself since we own the partition: of one that has just
+ * died we only know what it was, and the broker would give it back to us. */
+static bool is_alive(const struct member *member,
+                     const struct partition *partition)
+{
+    return member->heard_ms > partition->owned_since_ms;
+}
+
 /* Nobody would get the partition in place of the new owner. */
 static bool is_unobstructed(struct service *service,
                             const struct member_share *share,
@@ -70,6 +78,7 @@ static void balance_owned(struct partition *partition,
 
     if (is_self(share->owner) || !may_move(service, now_ms) ||
         !successors_are_ready(share, partition->number) ||
+        !is_alive(share->owner, partition) ||
         !is_unobstructed(service, share, partition->number))
         return;
     log_info("%s: handing over to %s", partition->queue, share->owner->node);

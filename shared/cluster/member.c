@@ -148,6 +148,7 @@ static bool member_update(struct member *member, const struct event *announce)
         member->serves = memory_copy_text(announce->serves);
         is_changed = true;
     }
+    member->heard_ms = clock_now_ms();
     member->silent = 0;
     return is_changed;
 }

@@ -30,7 +30,8 @@ struct member {
     char *serves;                      /* encoded list, or NULL */
     size_t serves_size;
     char address[NAME_MAX_BYTES];
-    unsigned silent; /* own announcements since its last one */
+    uint64_t heard_ms; /* its last announcement, monotonic */
+    unsigned silent;   /* own announcements since then */
     bool is_self;
 };
 

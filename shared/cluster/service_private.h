@@ -53,6 +53,7 @@ struct partition {
     void *data;          /* the service's state; NULL unless open */
     uint64_t epoch;
     uint64_t taking_since_ms;
+    uint64_t owned_since_ms;
     uint64_t preparing_since_ms; /* 0: not yet */
     uint64_t reading;            /* of the notes, needed before any event */
     uint64_t retry_at_ms;        /* opening or committing failed */

@@ -232,6 +232,7 @@ static void finish(struct partition *partition)
     log_info("%s: owned epoch=%lu held=%s", partition->queue,
              (unsigned long)partition->epoch,
              partition->held_first ? "yes" : "no");
+    partition->owned_since_ms = clock_now_ms();
     partition_enter(partition, PARTITION_OWNED);
     look_for_orphans(partition);
     partition_advance(partition);
