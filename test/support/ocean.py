@@ -8,6 +8,7 @@ Nothing here sleeps for synchronisation: wait_until and Client.wait poll or
 block for a condition with a deadline.
 """
 import base64
+import ctypes
 import hashlib
 import hmac
 import json
@@ -37,6 +38,7 @@ STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 STREAMS = "{urn:ietf:params:xml:ns:xmpp-streams}"
 SM = "{urn:xmpp:sm:3}"
 SM_XMLNS = "xmlns='urn:xmpp:sm:3'"
+PARTITIONS = 8
 SLOTS = 4  # tests that may run side by side
 
 
@@ -77,6 +79,13 @@ def free_port(first, last, others=()):
             return port
         except OSError:
             continue
+
+
+def partition_of(bare):
+    xxh64 = ctypes.CDLL("libxxhash.so.0").XXH64
+    xxh64.restype = ctypes.c_uint64
+    xxh64.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+    return xxh64(bare.encode(), len(bare), 0) % PARTITIONS
 
 
 class Cluster:
@@ -180,6 +189,15 @@ class Cluster:
         if ok and done.returncode:
             raise Failure("oceanctl %s: %s" % (" ".join(arguments), done.stderr))
         return done
+
+    def owner(self, service, user):
+        """The instance that owns the partition of that bare JID, "delivery.2"; or None."""
+        for line in self.ctl("status").stdout.splitlines():
+            fields = line.split()
+            if len(fields) == 4 and fields[1] == service and \
+                    fields[3][partition_of(user)] == "o":
+                return fields[0].split("-")[0]
+        return None
 
     def add_users(self, *names):
         lines = "".join("%s@localhost\tsecret-%s\n" % (n, n) for n in names)
