@@ -24,6 +24,7 @@ struct fence {
     uint64_t waiter; /* request of who waits there, 0: nobody */
     char *then;      /* asked for meanwhile: on to there, or NULL */
     uint64_t then_waiter;
+    struct buffer names; /* of session.kick: have been told of the end */
     char full[];
 };
 
@@ -40,6 +41,8 @@ static void put_out(struct delivery *delivery, struct fence *fence,
     event.request = fence->number;
     event.condition = slice_of(fence->condition);
     event.node = slice_of(fence->target);
+    if (fence->names.size)
+        event.names = buffer_slice(&fence->names);
     output_to_inbox(output, slice_of(fence->node), &event);
     fence->asked_ms = now_ms;
     TAILQ_INSERT_TAIL(&delivery->fences, fence, link);
@@ -75,11 +78,12 @@ static struct fence *put(struct delivery *delivery, struct user *user,
 }
 
 static void kick(struct delivery *delivery, struct user *user,
-                 struct place place, const char *condition,
-                 struct output *output)
+                 struct place place, const struct map *directed,
+                 const char *condition, struct output *output)
 {
     struct fence *fence = put(delivery, user, place, EVENT_SESSION_KICK);
 
+    directed_write(directed, &fence->names);
     fence->condition = condition;
     put_out(delivery, fence, clock_now_ms(), output);
 }
@@ -88,7 +92,8 @@ void fence_kick(struct delivery *delivery, struct user *user,
                 const struct session *session, const char *condition,
                 struct output *output)
 {
-    kick(delivery, user, place_of(session), condition, output);
+    kick(delivery, user, place_of(session), session->directed, condition,
+         output);
 }
 
 void fence_gone(struct delivery *delivery, struct user *user,
@@ -236,16 +241,21 @@ bool fence_covers(const struct user *user, const struct session *session)
 
 /* Coming back. */
 
+/* Who drains an inbox says so in nobody's name: the frontend that had the
+ * session is gone. */
 static void move_failed(struct delivery *delivery, const struct fence *fence,
-                        struct output *output)
+                        const struct event *fenced, struct output *output)
 {
     struct session *session = session_find(fence->user, fence->session);
 
     refuse(fence, fence->target, fence->waiter, output);
     if (fence->then)
         refuse(fence, fence->then, fence->then_waiter, output);
-    if (session && session->is_moving)
-        session_end(delivery, fence->user, &session, NULL, output);
+    if (!session || !session->is_moving)
+        return;
+    if (!slice_is_set(fenced->node))
+        session_end_directed(session, output);
+    session_end(delivery, fence->user, &session, NULL, output);
 }
 
 static void tell_place(const struct event *fenced, struct output *output)
@@ -253,6 +263,7 @@ static void tell_place(const struct event *fenced, struct output *output)
     struct event event;
 
     event_copy_as(&event, EVENT_PRESENCE_UPDATE, fenced);
+    event.names = SLICE_NONE;
     output_to_user(output, SERVICE_PRESENCE, fenced->from, &event);
 }
 
@@ -301,7 +312,7 @@ static void moved(struct delivery *delivery, struct user *user,
     struct place place = {fenced->session, fenced->from, fenced->node};
 
     if (is_unwanted(user, fence, fenced))
-        kick(delivery, user, place, "conflict", output);
+        kick(delivery, user, place, NULL, "conflict", output);
     else if (!is_known(user, fence, fenced))
         arrived(delivery, user, fenced, output);
 }
@@ -334,6 +345,7 @@ static void fence_free(struct fence *fence)
 {
     memory_free(&fence->node);
     memory_free(&fence->target);
+    buffer_deinit(&fence->names);
     memory_free(&fence->then);
     memory_free(&fence);
 }
@@ -357,7 +369,7 @@ static void move_ended(struct delivery *delivery, const struct fence *fence,
     if (slice_is(fenced->condition, "moved"))
         go_on(delivery, fence, output);
     else if (!slice_is(fenced->condition, "handed-over"))
-        move_failed(delivery, fence, output);
+        move_failed(delivery, fence, fenced, output);
 }
 
 /* Another fence may take its place before the user is let go on. */

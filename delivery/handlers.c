@@ -154,6 +154,13 @@ static void pass_on(const struct event *presence, struct output *output)
     output_to_user(output, SERVICE_PRESENCE, presence->from, &event);
 }
 
+/* What the queue says is newer than a snapshot on its way. */
+static void touch(struct session *session)
+{
+    session->touched_ms = clock_now_ms();
+    session->is_stale = false;
+}
+
 static void note_presence(struct delivery *delivery, struct user *user,
                           struct session *session, const struct event *presence)
 {
@@ -161,8 +168,9 @@ static void note_presence(struct delivery *delivery, struct user *user,
 
     session->is_available = !slice_is(presence->subtype, "unavailable");
     session->priority = presence->priority;
-    session->touched_ms = clock_now_ms();
-    session->is_stale = false;
+    if (!session->is_available) /* its frontend has told them (RFC 6121 4.5) */
+        map_destroy(&session->directed);
+    touch(session);
     if (session_is_eligible(session) && !was_eligible)
         replay_start(delivery, user, session);
     else if (!session_is_eligible(session) && was_eligible)
@@ -184,6 +192,23 @@ static enum handled on_session_presence(void *state, const struct event *event,
         note_presence(delivery, user, session, event);
     if (session || slice_is(event->subtype, "unavailable"))
         pass_on(event, output);
+    return HANDLED;
+}
+
+static enum handled on_session_directed(void *state, const struct event *event,
+                                        struct output *output,
+                                        const char **reason_out)
+{
+    struct user *user = user_find(state, event->from);
+    struct session *session = user ? session_find(user, event->session) : NULL;
+
+    (void)output;
+    (void)reason_out;
+    if (!session)
+        return HANDLED;
+    directed_note(&session->directed, event->to,
+                  !slice_is(event->subtype, "unavailable"));
+    touch(session);
     return HANDLED;
 }
 
@@ -280,6 +305,7 @@ const struct service_handler delivery_handlers[] = {
     {EVENT_SESSION_RESUME, on_session_resume},
     {EVENT_SESSION_FENCED, on_session_fenced},
     {EVENT_SESSION_PRESENCE, on_session_presence},
+    {EVENT_SESSION_DIRECTED, on_session_directed},
     {EVENT_SESSION_INTERESTED, on_session_interested},
     {EVENT_SESSION_CLOSE, on_session_close},
     {EVENT_ACCOUNT_CHANGED, on_account_changed},

@@ -24,6 +24,7 @@ struct user *user_get(struct delivery *delivery, struct slice jid)
 
 static void session_destroy(struct session **session)
 {
+    map_destroy(&(*session)->directed);
     memory_free(&(*session)->node);
     memory_free(session);
 }
@@ -165,6 +166,17 @@ void session_end(struct delivery *delivery, struct user *user,
     replay_session_lost(delivery, user, id);
 }
 
+void session_end_directed(struct session *session, struct output *output)
+{
+    struct event event;
+
+    event_init(&event, EVENT_STANZA_ROUTE);
+    event.from = session->full;
+    event.kind = STANZA_PRESENCE;
+    event.subtype = SLICE("unavailable");
+    directed_end(&session->directed, &event, output);
+}
+
 /* Somebody else gets what this one got, or this one got nothing. */
 static bool is_made_up_for(const struct user *user,
                            const struct session *session)
@@ -181,13 +193,16 @@ static bool is_made_up_for(const struct user *user,
 static void kick_unfenced(const struct session *session, const char *condition,
                           const struct event *cause, struct output *output)
 {
+    struct buffer names = BUFFER_EMPTY;
     struct event event;
 
     follow_or_init(&event, EVENT_SESSION_KICK, cause);
     event.session = session->id;
     event.to = session->full;
     event.condition = slice_of(condition);
+    event.names = directed_write(session->directed, &names);
     output_to_inbox(output, slice_of(session->node), &event);
+    buffer_deinit(&names);
 }
 
 void session_kick(struct delivery *delivery, struct user *user,
@@ -198,6 +213,7 @@ void session_kick(struct delivery *delivery, struct user *user,
         kick_unfenced(*session, condition, cause, output);
     else
         fence_kick(delivery, user, *session, condition, output);
+    session_end_directed(*session, output);
     session_end(delivery, user, session, cause, output);
 }
 

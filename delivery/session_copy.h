@@ -5,6 +5,7 @@
 #ifndef DELIVERY_SESSION_COPY_H
 #define DELIVERY_SESSION_COPY_H
 
+#include "cluster/directed.h"
 #include "delivery.h"
 
 struct session {
@@ -14,10 +15,11 @@ struct session {
     uint64_t touched_ms; /* last event of this session, monotonic */
     int64_t priority;    /* valid while available */
     bool is_available;
-    bool is_interested; /* has asked for the roster: RFC 6121 2.2 */
-    bool is_stale;      /* of a frontend that has not reported it (yet) */
-    bool is_moving;     /* on its way to `node` */
-    uint64_t move;      /* number of the last move it has made; 0: none */
+    bool is_interested;   /* has asked for the roster: RFC 6121 2.2 */
+    bool is_stale;        /* of a frontend that has not reported it (yet) */
+    bool is_moving;       /* on its way to `node` */
+    uint64_t move;        /* number of the last move it has made; 0: none */
+    struct map *directed; /* cluster/directed.h */
     char *node;
     struct slice full;     /* in `text` */
     struct slice resource; /* the end of `full` */
@@ -59,8 +61,12 @@ struct session *session_best(const struct user *user);
 void session_end(struct delivery *delivery, struct user *user,
                  struct session **session, const struct event *cause,
                  struct output *output);
+/* Tells those it has sent directed presence that it is over: its frontend does
+ * not do it. */
+void session_end_directed(struct session *session, struct output *output);
 /* The frontend is to end it; then as session_end.  What is on its way there
- * comes before what comes later, if nobody else gets it meanwhile. */
+ * comes before what comes later, if nobody else gets it meanwhile.  Who was
+ * sent directed presence is told here, as the frontend may be gone. */
 void session_kick(struct delivery *delivery, struct user *user,
                   struct session **session, const char *condition,
                   const struct event *cause, struct output *output);

@@ -60,6 +60,7 @@ static void take_over(struct delivery *delivery, struct user *user,
     session->is_interested |= report->is_interested;
     session->priority = report->priority;
     session->stamp = report->stamp;
+    directed_read(&session->directed, report->names);
     if (session_is_eligible(session) && !was_eligible)
         replay_start(delivery, user, session);
     else if (!session_is_eligible(session) && was_eligible)
@@ -109,14 +110,17 @@ void snapshot_session(void *state, const struct event *report,
         take_over(delivery, user, session, report);
 }
 
+/* Whose frontend is there has ended it, and told everybody. */
 static void end_swept(struct delivery *delivery, struct user *user,
                       struct session *session, bool only_stale,
                       struct output *output)
 {
-    if (only_stale)
+    if (only_stale) {
         session_end(delivery, user, &session, NULL, output);
-    else
-        session_lose(delivery, user, &session, NULL, output);
+        return;
+    }
+    session_end_directed(session, output);
+    session_lose(delivery, user, &session, NULL, output);
 }
 
 /* Ends the sessions of that node; `only_stale`: those it did not report. */

@@ -198,18 +198,6 @@ bool arrival_kick(struct frontend *frontend, const struct event *kick)
 
 /* Complete. */
 
-static void fill_directed(struct session *session, struct slice names)
-{
-    struct event_list list;
-    struct slice name;
-
-    event_list_open(&list, names);
-    while (event_list_next(&list, &name)) {
-        if (!session_note_directed(session, name, true))
-            return;
-    }
-}
-
 static struct session *make(struct frontend *frontend,
                             const struct event *transfer,
                             struct arrival *arrival)
@@ -221,7 +209,7 @@ static struct session *make(struct frontend *frontend,
     session->is_interested = transfer->is_interested;
     session->since = transfer->stamp;
     session->move = transfer->request;
-    fill_directed(session, transfer->names);
+    directed_read(&session->directed, transfer->names);
     session->seen = seen_read(transfer->window);
     acks_take_over(session, transfer, &arrival->unacked);
     return session;
@@ -229,15 +217,17 @@ static struct session *make(struct frontend *frontend,
 
 void arrival_report(struct session *session, uint64_t request)
 {
+    struct buffer names = BUFFER_EMPTY;
     struct event event;
 
     session_event_init(&event, EVENT_SESSION_FENCED, session);
-    session_describe(session, &event);
+    session_describe(session, &event, &names);
     event.request = request;
     event.mark = session->move;
     event.condition = SLICE("moved");
     output_to_user(&session->frontend->output, SERVICE_DELIVERY,
                    session_bare(session), &event);
+    buffer_deinit(&names);
 }
 
 /* Held from now on by the session. */

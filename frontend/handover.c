@@ -51,38 +51,23 @@ static void send_unacked(void *argument, const struct event *stanza,
                     &event);
 }
 
-static void write_directed(const struct session *session, struct buffer *out)
-{
-    struct slice names[SESSION_DIRECTED_MAX];
-    size_t position = 0;
-    size_t count = 0;
-    void *value;
-
-    while (session->directed && count < SESSION_DIRECTED_MAX &&
-           map_next(session->directed, &position, &names[count], &value))
-        count++;
-    event_list_write(out, names, count);
-}
-
 static void send_session(struct sending *sending)
 {
     const struct session *session = sending->handover->session;
-    struct buffer directed = BUFFER_EMPTY;
+    struct buffer names = BUFFER_EMPTY;
     struct buffer window = BUFFER_EMPTY;
     struct event event;
 
     session_event_init(&event, EVENT_SESSION_TRANSFER, session);
-    session_describe(session, &event);
+    session_describe(session, &event, &names);
     event.request = sending->handover->request;
     acks_fill(session, &event);
-    write_directed(session, &directed);
-    event.names = buffer_slice(&directed);
     seen_write(session->seen, &window);
     if (window.size)
         event.window = buffer_slice(&window);
     output_to_inbox(&sending->output, slice_of(sending->handover->node),
                     &event);
-    buffer_deinit(&directed);
+    buffer_deinit(&names);
     buffer_deinit(&window);
 }
 

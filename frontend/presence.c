@@ -53,6 +53,34 @@ static enum stream_verdict broadcast(const struct inbound *inbound)
     return verdict;
 }
 
+/* RFC 6121 4.6.3: who is told of the end.  Delivery hears of every change, and
+ * before `to` hears of the presence, as it tells them if we cannot. */
+static enum stream_verdict note_directed(const struct inbound *inbound,
+                                         bool is_available)
+{
+    struct session *session = inbound->session;
+    struct event event;
+
+    if (directed_has(session->directed, inbound->to) == is_available)
+        return STREAM_TAKEN;
+    session_event_init(&event, EVENT_SESSION_DIRECTED, session);
+    event.to = inbound->to;
+    event.subtype = inbound->stanza->type;
+    if (inbound_send(inbound, SERVICE_DELIVERY, &event) == STREAM_PARK)
+        return STREAM_PARK;
+    directed_note(&session->directed, inbound->to, is_available);
+    return STREAM_TAKEN;
+}
+
+static bool is_one_too_many(const struct inbound *inbound,
+                            enum presence_type type)
+{
+    const struct map *directed = inbound->session->directed;
+
+    return type == PRESENCE_AVAILABLE && directed_is_full(directed) &&
+           !directed_has(directed, inbound->to);
+}
+
 /* RFC 6121 4.6 */
 static enum stream_verdict direct(const struct inbound *inbound,
                                   enum presence_type type)
@@ -63,10 +91,11 @@ static enum stream_verdict direct(const struct inbound *inbound,
         return STREAM_TAKEN;
     if (frontend_is_pressed(inbound->frontend, SERVICE_DELIVERY, inbound->to))
         return STREAM_PARK;
-    if (type != PRESENCE_ERROR &&
-        !session_note_directed(inbound->session, inbound->to,
-                               type == PRESENCE_AVAILABLE))
+    if (is_one_too_many(inbound, type))
         return inbound_refuse(inbound, "resource-constraint");
+    if (type != PRESENCE_ERROR &&
+        note_directed(inbound, type == PRESENCE_AVAILABLE) == STREAM_PARK)
+        return STREAM_PARK;
     inbound_event_init(&event, EVENT_STANZA_ROUTE, inbound);
     event.priority = inbound->stanza->priority;
     return inbound_route(inbound, inbound->to, &event);

@@ -159,23 +159,6 @@ void session_recall_presence(const struct session *session, struct event *event)
     event->payload = take(&bytes, session->presence->payload_size);
 }
 
-bool session_note_directed(struct session *session, struct slice to,
-                           bool is_available)
-{
-    if (!is_available) {
-        if (session->directed)
-            map_remove(session->directed, to);
-        return true;
-    }
-    if (!session->directed)
-        session->directed = map_create();
-    if (map_count(session->directed) >= SESSION_DIRECTED_MAX &&
-        !map_find(session->directed, to))
-        return false;
-    map_put(session->directed, to, session);
-    return true;
-}
-
 /* The end. */
 
 void session_event_init(struct event *event, enum event_type type,
@@ -189,7 +172,8 @@ void session_event_init(struct event *event, enum event_type type,
     event->node = slice_of(daemon_node(frontend->daemon));
 }
 
-void session_describe(const struct session *session, struct event *event)
+void session_describe(const struct session *session, struct event *event,
+                      struct buffer *names)
 {
     event->resource =
         (struct slice){session->full + session->bare_size + 1,
@@ -202,32 +186,24 @@ void session_describe(const struct session *session, struct event *event)
     session_recall_presence(session, event);
     if (!session->is_available)
         event->subtype = SLICE("unavailable");
+    if (names)
+        event->names = directed_write(session->directed, names);
 }
 
 void session_end_directed(struct session *session,
                           const struct event *unavailable)
 {
-    struct frontend *frontend = session->frontend;
-    size_t position = 0;
-    struct slice to;
-    void *value;
+    struct event event;
 
-    while (session->directed &&
-           map_next(session->directed, &position, &to, &value)) {
-        struct event event;
-
-        session_event_init(&event, EVENT_STANZA_ROUTE, session);
-        event.to = to;
-        event.kind = STANZA_PRESENCE;
-        event.subtype = SLICE("unavailable");
-        if (unavailable) {
-            event.lang = unavailable->lang;
-            event.extra = unavailable->extra;
-            event.payload = unavailable->payload;
-        }
-        output_to_user(&frontend->output, SERVICE_DELIVERY, to, &event);
+    session_event_init(&event, EVENT_STANZA_ROUTE, session);
+    event.kind = STANZA_PRESENCE;
+    event.subtype = SLICE("unavailable");
+    if (unavailable) {
+        event.lang = unavailable->lang;
+        event.extra = unavailable->extra;
+        event.payload = unavailable->payload;
     }
-    map_destroy(&session->directed);
+    directed_end(&session->directed, &event, &session->frontend->output);
 }
 
 void session_announce_end(struct session *session)
@@ -276,6 +252,7 @@ void session_end_for(struct session *session, const struct event *fence)
 {
     char reason[64];
 
+    directed_remove(&session->directed, fence->names);
     session_end_directed(session, NULL);
     snprintf(reason, sizeof(reason), "%.*s", SLICE_FORMAT(fence->condition));
     log_end(session, reason);

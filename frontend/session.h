@@ -7,9 +7,8 @@
 #ifndef FRONTEND_SESSION_H
 #define FRONTEND_SESSION_H
 
+#include "cluster/directed.h"
 #include "connection.h"
-
-enum { SESSION_DIRECTED_MAX = EVENT_NAMES_MAX };
 
 struct acks;
 struct handover;
@@ -36,7 +35,7 @@ struct session {
     bool is_interested;
     uint64_t since;                 /* Unix ms */
     struct last_presence *presence; /* NULL: none, or unavailable */
-    struct map *directed;           /* JIDs, or NULL */
+    struct map *directed;           /* cluster/directed.h */
     struct acks *acks;              /* XEP-0198; NULL: not enabled */
     struct seen *seen;              /* see seen.h; NULL: nothing yet */
     struct handover *handover;      /* handover.h; NULL: it stays here */
@@ -62,24 +61,26 @@ void session_note_presence(struct session *session, const struct event *event);
 /* Fills lang, extra and payload with what was noted. */
 void session_recall_presence(const struct session *session,
                              struct event *event);
-/* RFC 6121 4.6.3: who gets an unavailable at the end.  False: too many. */
-bool session_note_directed(struct session *session, struct slice to,
-                           bool is_available) WARN_UNUSED;
-/* Sends it, with the payload of `unavailable` (may be NULL). */
+/* Sends unavailable to whom it has sent directed presence, with the payload of
+ * `unavailable` (may be NULL). */
 void session_end_directed(struct session *session,
                           const struct event *unavailable);
 
 /* Fields that every event of a session carries. */
 void session_event_init(struct event *event, enum event_type type,
                         const struct session *session);
-/* What snapshots and handovers say of it: presence, login, resource. */
-void session_describe(const struct session *session, struct event *event);
+/* What snapshots and handovers say of it: presence, login, resource; and to
+ * whom it has sent directed presence, in `names`, which must live as long as
+ * the event (NULL: without). */
+void session_describe(const struct session *session, struct event *event,
+                      struct buffer *names);
 /* Tells delivery that it is over. */
 void session_announce_end(struct session *session);
 /* Ends and frees it: directed presence, what the client does not have.
  * `is_known` to delivery, which is told.  `reason` is for the log. */
 void session_end(struct session *session, bool is_known, const char *reason);
-/* The same by the order of delivery, whose fence is answered. */
+/* The same by the order of delivery, which has told `names` of it, and whose
+ * fence is answered. */
 void session_end_for(struct session *session, const struct event *fence);
 
 /* Detached ones: custody, and those that have waited for too long. */

@@ -88,19 +88,28 @@ static void event_for(struct event *event, enum event_type type,
     event->partition = snapshot->partition;
 }
 
+/* Which alone keeps a copy of everything a session is. */
+static bool is_for_delivery(const struct snapshot *snapshot)
+{
+    return slice_is(SLICE("delivery"), snapshot->service);
+}
+
 static void send_session(struct frontend *frontend, struct snapshot *snapshot,
                          const struct session *session)
 {
+    struct buffer names = BUFFER_EMPTY;
     struct event event;
 
     event_for(&event, EVENT_SNAPSHOT_SESSION, frontend, snapshot);
     event.session = session->id;
     event.from = session_full(session);
-    session_describe(session, &event);
+    session_describe(session, &event,
+                     is_for_delivery(snapshot) ? &names : NULL);
     event.mark = session->move;
     event.address =
         slice_of(session->connection ? session->connection->address : "-");
     output_to_node(&frontend->output, slice_of(snapshot->node), &event);
+    buffer_deinit(&names);
     snapshot->sent++;
 }
 
@@ -128,7 +137,7 @@ static void send_slice(struct frontend *frontend, struct snapshot *snapshot)
 
         if (session && session->is_bound)
             send_session(frontend, snapshot, session);
-        else if (session && slice_is(SLICE("delivery"), snapshot->service))
+        else if (session && is_for_delivery(snapshot))
             bind_ask_again(session);
     }
 }

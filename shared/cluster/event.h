@@ -30,6 +30,7 @@ enum event_type {
     EVENT_SESSION_BIND,       /* frontend -> delivery: may I have `resource`? */
     EVENT_SESSION_BOUND,      /* delivery -> frontend: yes, or `condition` */
     EVENT_SESSION_PRESENCE,   /* frontend -> delivery: broadcast presence */
+    EVENT_SESSION_DIRECTED,   /* frontend -> delivery: directed presence */
     EVENT_SESSION_INTERESTED, /* roster -> delivery: has asked for the roster */
     EVENT_SESSION_CLOSE,      /* frontend -> delivery: the session is over */
     EVENT_SESSION_KICK,       /* delivery -> frontend: end it, `condition` */

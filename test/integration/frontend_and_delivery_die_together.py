@@ -3,7 +3,6 @@ the owner of its user's partition before anybody has noticed.  The new owner
 knows nothing of that session; the user logs in elsewhere while messages keep
 coming.  All come, once, the old ones first.  The same with all instances of
 delivery killed, so that only the register of inboxes tells of it."""
-import ctypes
 import os
 import signal
 import sys
@@ -13,24 +12,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from ocean import Cluster, check, main, wait_until  # noqa: E402
 
 WAITING = 50
-PARTITIONS = 8
-
-
-def partition_of(bare):
-    xxh64 = ctypes.CDLL("libxxhash.so.0").XXH64
-    xxh64.restype = ctypes.c_uint64
-    xxh64.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
-    return xxh64(bare.encode(), len(bare), 0) % PARTITIONS
-
-
-def owner_of(cluster, bare):
-    """"delivery.2" """
-    for line in cluster.ctl("status").stdout.splitlines():
-        fields = line.split()
-        if len(fields) == 4 and fields[1] == "delivery" and \
-                fields[3][partition_of(bare)] == "o":
-            return fields[0].split("-")[0]
-    return None
 
 
 def waits_in_an_inbox(cluster):
@@ -87,7 +68,7 @@ def accident(cluster, kill_delivery):
 
 def test():
     with Cluster(frontends=2, delivery=2) as cluster:
-        owner = wait_until(lambda: owner_of(cluster, "bob@localhost"), "an owner")
+        owner = wait_until(lambda: cluster.owner("delivery", "bob@localhost"), "an owner")
         accident(cluster, lambda: cluster.kill(owner))
         cluster.start_missing(frontend=2, delivery=2)
 

@@ -8,6 +8,7 @@ Nothing here sleeps for synchronisation: wait_until and Client.wait poll or
 block for a condition with a deadline.
 """
 import base64
+import ctypes
 import json
 import os
 import random
@@ -26,6 +27,7 @@ from xmpp_client import CLIENT, ROSTER, SASL, SM, Client, Failure, check, error_
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("OCEAN_BUILD", os.path.join(ROOT, "build", "bin"))
+PARTITIONS = 8
 SLOTS = 4  # tests that may run side by side
 
 
@@ -57,6 +59,13 @@ def free_port(first, last, others=()):
             return port
         except OSError:
             continue
+
+
+def partition_of(bare):
+    xxh64 = ctypes.CDLL("libxxhash.so.0").XXH64
+    xxh64.restype = ctypes.c_uint64
+    xxh64.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+    return xxh64(bare.encode(), len(bare), 0) % PARTITIONS
 
 
 class Cluster:
@@ -160,6 +169,15 @@ class Cluster:
         if ok and done.returncode:
             raise Failure("oceanctl %s: %s" % (" ".join(arguments), done.stderr))
         return done
+
+    def owner(self, service, user):
+        """The instance that owns the partition of that bare JID, "delivery.2"; or None."""
+        for line in self.ctl("status").stdout.splitlines():
+            fields = line.split()
+            if len(fields) == 4 and fields[1] == service and \
+                    fields[3][partition_of(user)] == "o":
+                return fields[0].split("-")[0]
+        return None
 
     def add_users(self, *names):
         lines = "".join("%s@localhost\tsecret-%s\n" % (n, n) for n in names)

@@ -89,6 +89,8 @@ static inline void check_report(void)
 {
     const char *exchange = NULL;
     const struct event *fenced = next_published(&exchange);
+    struct event_list names;
+    struct slice name;
 
     CU_ASSERT_EQUAL(fenced->type, EVENT_SESSION_FENCED);
     CU_ASSERT_EQUAL(fenced->request, FENCE);
@@ -103,6 +105,10 @@ static inline void check_report(void)
     ASSERT_SLICE(fenced->node, daemon_node(frontend->daemon));
     ASSERT_SLICE(fenced->condition, "moved");
     ASSERT_SLICE(fenced->payload, "<show>away</show>");
+    event_list_open(&names, fenced->names);
+    CU_ASSERT_TRUE_FATAL(event_list_next(&names, &name));
+    ASSERT_SLICE(name, "carol@localhost/x");
+    CU_ASSERT_FALSE(event_list_next(&names, &name));
 }
 
 #endif

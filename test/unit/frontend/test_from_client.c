@@ -165,11 +165,20 @@ static void test_presence(void)
     event = next_published(&exchange);
     CU_ASSERT_TRUE(event->is_first);
 
-    client_send(&client, "<presence to='room@localhost/a'/>");
+    /* Delivery is told what changes, and that before anybody can hear of it. */
+    client_send(&client, "<presence to='room@localhost/a'/>"
+                         "<presence to='room@localhost/a'/>");
+    EXPECT_LINE("delivery session.directed room@localhost/a" FROM);
+    EXPECT_LINE("delivery stanza.route presence room@localhost/a" FROM);
     EXPECT_LINE("delivery stanza.route presence room@localhost/a" FROM);
     client_send(&client, "<presence to='bob@localhost'/>"
+                         "<presence to='bob@localhost' type='unavailable'/>"
                          "<presence to='bob@localhost' type='unavailable'/>");
+    EXPECT_LINE("delivery session.directed bob@localhost" FROM);
     EXPECT_LINE("delivery stanza.route presence bob@localhost" FROM);
+    EXPECT_LINE("delivery session.directed/unavailable bob@localhost" FROM);
+    EXPECT_LINE(
+        "delivery stanza.route presence/unavailable bob@localhost" FROM);
     EXPECT_LINE(
         "delivery stanza.route presence/unavailable bob@localhost" FROM);
     client_send(&client, "<presence type='unavailable'><status>bye</status>"
@@ -180,12 +189,40 @@ static void test_presence(void)
         "delivery stanza.route presence/unavailable room@localhost/a" FROM
         " {<status>bye</status>}");
     client_send(&client, "<presence to='room@localhost/a'/>");
+    EXPECT_LINE("delivery session.directed room@localhost/a" FROM);
     EXPECT_LINE("delivery stanza.route presence room@localhost/a" FROM);
     client_close(&client);
     EXPECT_LINE(
         "delivery stanza.route presence/unavailable room@localhost/a" FROM);
     EXPECT_LINE("delivery session.close" FROM);
     EXPECT_NOTHING_PUBLISHED();
+    fixture_close();
+}
+
+/* Whom nobody could tell of the end is sent nothing. */
+static void test_directed_limit(void)
+{
+    struct client client;
+    char jid[32];
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk");
+    for (int i = 0; i < DIRECTED_MAX; i++) {
+        snprintf(jid, sizeof(jid), "u%d@localhost", i);
+        directed_note(&client_session(&client)->directed, slice_of(jid), true);
+    }
+    client_send(&client, "<presence to='more@localhost'/>");
+    EXPECT_TEXT(&client, "<resource-constraint ");
+    EXPECT_NOTHING_PUBLISHED();
+    client_send(&client, "<presence to='u5@localhost'/>");
+    EXPECT_LINE("delivery stanza.route presence u5@localhost" FROM);
+    client_send(&client, "<presence to='u5@localhost' type='unavailable'/>"
+                         "<presence to='more@localhost'/>");
+    EXPECT_LINE("delivery session.directed/unavailable u5@localhost" FROM);
+    EXPECT_LINE("delivery stanza.route presence/unavailable u5@localhost" FROM);
+    EXPECT_LINE("delivery session.directed more@localhost" FROM);
+    EXPECT_LINE("delivery stanza.route presence more@localhost" FROM);
+    client_close(&client);
     fixture_close();
 }
 
@@ -259,6 +296,7 @@ static void test_stream_errors(void)
 static const struct unit_case cases[] = {
     {"stanzas", test_stanzas},
     {"presence", test_presence},
+    {"directed presence limit", test_directed_limit},
     {"envelope", test_envelope},
     {"stream errors", test_stream_errors},
 };

@@ -27,24 +27,6 @@ static void test_last_presence(void)
     CU_ASSERT_PTR_NULL(session.presence);
 }
 
-static void test_directed_limit(void)
-{
-    struct session session = {.id = 1};
-    char jid[32];
-
-    for (int i = 0; i < SESSION_DIRECTED_MAX; i++) {
-        snprintf(jid, sizeof(jid), "u%d@localhost", i);
-        CU_ASSERT_TRUE(session_note_directed(&session, slice_of(jid), true));
-    }
-    CU_ASSERT_FALSE(session_note_directed(&session, SLICE("more@x"), true));
-    CU_ASSERT_TRUE(
-        session_note_directed(&session, SLICE("u5@localhost"), true));
-    CU_ASSERT_TRUE(
-        session_note_directed(&session, SLICE("u5@localhost"), false));
-    CU_ASSERT_TRUE(session_note_directed(&session, SLICE("more@x"), true));
-    map_destroy(&session.directed);
-}
-
 /* Binding. */
 
 static void test_bind(void)
@@ -163,15 +145,84 @@ static void test_kick(void)
     fixture_close();
 }
 
+/* Delivery has told some of those that were sent directed presence. */
+static void test_kick_told(void)
+{
+    struct slice told = SLICE("room@localhost/a");
+    struct buffer names = BUFFER_EMPTY;
+    struct client client;
+    struct event kick;
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk");
+    client_send(&client, "<presence to='room@localhost/a'/>"
+                         "<presence to='carol@localhost'/>");
+    ignore_published();
+    event_list_write(&names, &told, 1);
+    event_init(&kick, EVENT_SESSION_KICK);
+    kick.origin = 9;
+    kick.session = client.session;
+    kick.condition = SLICE("conflict");
+    kick.names = buffer_slice(&names);
+    send_event(inbox_queue_, &kick);
+    EXPECT_LINE("delivery stanza.route presence/unavailable carol@localhost"
+                " <alice@localhost/desk");
+    EXPECT_NOTHING_PUBLISHED();
+    buffer_deinit(&names);
+    client_close(&client);
+    fixture_close();
+}
+
+/* The names that the answer to `service` has of the one session. */
+static struct slice ask_snapshot(const char *service)
+{
+    const char *exchange = NULL;
+    const struct event *session;
+    struct event ask;
+
+    event_init(&ask, EVENT_SNAPSHOT_ASK);
+    ask.origin = 9;
+    ask.service = slice_of(service);
+    ask.node = SLICE("delivery.1-beef");
+    ask.request = 3;
+    ask.partition = 0xffff;
+    ignore_published();
+    send_event(node_queue_, &ask);
+    session = next_published(&exchange);
+    CU_ASSERT_EQUAL(session->type, EVENT_SNAPSHOT_SESSION);
+    ASSERT_SLICE(session->from, "alice@localhost/desk");
+    return session->names;
+}
+
+static void test_snapshot(void)
+{
+    struct client client;
+    struct map *copy = NULL;
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk");
+    CU_ASSERT_FALSE(slice_is_set(ask_snapshot("delivery")));
+    client_send(&client, "<presence to='room@localhost/a'/>"
+                         "<presence to='carol@localhost'/>");
+    directed_read(&copy, ask_snapshot("delivery"));
+    CU_ASSERT_TRUE(directed_has(copy, SLICE("room@localhost/a")));
+    CU_ASSERT_TRUE(directed_has(copy, SLICE("carol@localhost")));
+    map_destroy(&copy);
+    CU_ASSERT_FALSE(slice_is_set(ask_snapshot("presence")));
+    client_close(&client);
+    fixture_close();
+}
+
 static const struct unit_case cases[] = {
     {"last presence", test_last_presence},
-    {"directed presence limit", test_directed_limit},
     {"bind", test_bind},
     {"bind without resource", test_bind_without_resource},
     {"bind refused", test_bind_refused},
     {"binding without an account", test_bind_not_authorized},
     {"bind not answered", test_bind_not_answered},
     {"kick", test_kick},
+    {"kick of one whose end is known", test_kick_told},
+    {"snapshot", test_snapshot},
 };
 
 int main(void)
