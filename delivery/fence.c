@@ -24,7 +24,7 @@ struct fence {
     uint64_t waiter; /* request of who waits there, 0: nobody */
     char *then;      /* asked for meanwhile: on to there, or NULL */
     uint64_t then_waiter;
-    struct buffer names; /* of session.kick: have been told of the end */
+    struct buffer names; /* of session.kick: who knows of the end */
     char full[];
 };
 
@@ -78,12 +78,13 @@ static struct fence *put(struct delivery *delivery, struct user *user,
 }
 
 static void kick(struct delivery *delivery, struct user *user,
-                 struct place place, const struct map *directed,
-                 const char *condition, struct output *output)
+                 struct place place, struct slice names, const char *condition,
+                 struct output *output)
 {
     struct fence *fence = put(delivery, user, place, EVENT_SESSION_KICK);
 
-    directed_write(directed, &fence->names);
+    if (names.size)
+        buffer_append(&fence->names, names);
     fence->condition = condition;
     put_out(delivery, fence, clock_now_ms(), output);
 }
@@ -92,8 +93,11 @@ void fence_kick(struct delivery *delivery, struct user *user,
                 const struct session *session, const char *condition,
                 struct output *output)
 {
-    kick(delivery, user, place_of(session), session->directed, condition,
-         output);
+    struct buffer names = BUFFER_EMPTY;
+
+    kick(delivery, user, place_of(session),
+         directed_write(session->directed, &names), condition, output);
+    buffer_deinit(&names);
 }
 
 void fence_gone(struct delivery *delivery, struct user *user,
@@ -311,8 +315,8 @@ static void moved(struct delivery *delivery, struct user *user,
 {
     struct place place = {fenced->session, fenced->from, fenced->node};
 
-    if (is_unwanted(user, fence, fenced))
-        kick(delivery, user, place, NULL, "conflict", output);
+    if (is_unwanted(user, fence, fenced)) /* who ended it has told them */
+        kick(delivery, user, place, fenced->names, "conflict", output);
     else if (!is_known(user, fence, fenced))
         arrived(delivery, user, fenced, output);
 }

@@ -205,14 +205,21 @@ static void kick_unfenced(const struct session *session, const char *condition,
     buffer_deinit(&names);
 }
 
+void session_order_end(struct delivery *delivery, struct user *user,
+                       const struct session *session, const char *condition,
+                       const struct event *cause, struct output *output)
+{
+    if (is_made_up_for(user, session))
+        kick_unfenced(session, condition, cause, output);
+    else
+        fence_kick(delivery, user, session, condition, output);
+}
+
 void session_kick(struct delivery *delivery, struct user *user,
                   struct session **session, const char *condition,
                   const struct event *cause, struct output *output)
 {
-    if (is_made_up_for(user, *session))
-        kick_unfenced(*session, condition, cause, output);
-    else
-        fence_kick(delivery, user, *session, condition, output);
+    session_order_end(delivery, user, *session, condition, cause, output);
     session_end_directed(*session, output);
     session_end(delivery, user, session, cause, output);
 }

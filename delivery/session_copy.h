@@ -64,6 +64,10 @@ void session_end(struct delivery *delivery, struct user *user,
 /* Tells those it has sent directed presence that it is over: its frontend does
  * not do it. */
 void session_end_directed(struct session *session, struct output *output);
+/* Its frontend is to end it, and to tell nobody on its list. */
+void session_order_end(struct delivery *delivery, struct user *user,
+                       const struct session *session, const char *condition,
+                       const struct event *cause, struct output *output);
 /* The frontend is to end it; then as session_end.  What is on its way there
  * comes before what comes later, if nobody else gets it meanwhile.  Who was
  * sent directed presence is told here, as the frontend may be gone. */

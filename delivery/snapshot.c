@@ -28,13 +28,26 @@ void snapshot_begin(void *state, struct slice node)
     }
 }
 
+/* Who is on the list of the reported session has heard of the end of an earlier
+ * one with that address, or hears of the later one: not again. */
+static void kick(struct delivery *delivery, struct user *user,
+                 struct session *session, const struct event *report,
+                 struct output *output)
+{
+    session_order_end(delivery, user, session, "conflict", NULL, output);
+    directed_remove(&session->directed, report->names);
+    session_end_directed(session, output);
+    session_end(delivery, user, &session, NULL, output);
+}
+
 /*
  * Two frontends claim one resource: the kick of the elder is still on its way,
  * or was lost with its frontend's view.  False: the reported one, which has
  * been added, has been ended.
  */
 static bool settle_conflict(struct delivery *delivery, struct user *user,
-                            struct session *reported, struct output *output)
+                            struct session *reported,
+                            const struct event *report, struct output *output)
 {
     struct session *other = user->sessions;
 
@@ -44,10 +57,11 @@ static bool settle_conflict(struct delivery *delivery, struct user *user,
     if (!other)
         return true;
     if (other->stamp <= reported->stamp) {
-        session_kick(delivery, user, &other, "conflict", NULL, output);
+        kick(delivery, user, other, report, output);
         return true;
     }
-    session_kick(delivery, user, &reported, "conflict", NULL, output);
+    directed_read(&reported->directed, report->names);
+    kick(delivery, user, reported, report, output);
     return false;
 }
 
@@ -99,7 +113,7 @@ void snapshot_session(void *state, const struct event *report,
 
     if (session->is_moving || report->mark < session->move)
         return; /* the report of who had it */
-    if (!settle_conflict(delivery, user, session, output)) {
+    if (!settle_conflict(delivery, user, session, report, output)) {
         user_maybe_forget(delivery, &user);
         return;
     }

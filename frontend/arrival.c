@@ -82,8 +82,7 @@ void arrival_forget(struct frontend *frontend, uint64_t session,
     give_up(frontend, arrival);
 }
 
-/* Those that we have known of since then or before. */
-static void give_up_since(struct frontend *frontend, uint64_t latest_ms)
+void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
 {
     size_t position = 0;
     struct slice key;
@@ -92,22 +91,11 @@ static void give_up_since(struct frontend *frontend, uint64_t latest_ms)
     while (map_next(frontend->arrivals, &position, &key, &value)) {
         struct arrival *arrival = value;
 
-        if (arrival->since_ms > latest_ms)
+        if (now_ms < arrival->since_ms + AGE_MAX_MS)
             continue;
         map_remove(frontend->arrivals, key);
         give_up(frontend, arrival);
     }
-}
-
-void arrivals_tick(struct frontend *frontend, uint64_t now_ms)
-{
-    if (now_ms > AGE_MAX_MS)
-        give_up_since(frontend, now_ms - AGE_MAX_MS);
-}
-
-void arrivals_give_up(struct frontend *frontend)
-{
-    give_up_since(frontend, UINT64_MAX);
 }
 
 void arrivals_drop(struct frontend *frontend)

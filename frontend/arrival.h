@@ -34,9 +34,6 @@ void arrival_forget(struct frontend *frontend, uint64_t session,
                     uint64_t request);
 /* Those that have been on their way for too long. */
 void arrivals_tick(struct frontend *frontend, uint64_t now_ms);
-/* All of them, since we are about to be gone: whoever waits for a fence of
- * theirs is answered, and what came early is given back. */
-void arrivals_give_up(struct frontend *frontend);
 void arrivals_drop(struct frontend *frontend);
 /* Tells delivery that the session is here now, in answer to its fence. */
 void arrival_report(struct session *session, uint64_t request);

@@ -1,7 +1,6 @@
 #include "drain.h"
 
 #include "acks.h"
-#include "arrival.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -95,9 +94,11 @@ static bool has_work(const struct frontend *frontend)
            !bus_is_idle(daemon_bus(frontend->daemon));
 }
 
+/* A session on its way here comes, and goes on to another frontend, or delivery
+ * says that it does not.  Somebody waits for either. */
 static bool is_quiet(struct frontend *frontend, uint64_t now_ms)
 {
-    if (has_work(frontend))
+    if (has_work(frontend) || map_count(frontend->arrivals))
         frontend->drain_busy_ms = now_ms;
     if (inbox_active_ms(frontend->inbox) > frontend->drain_busy_ms)
         frontend->drain_busy_ms = inbox_active_ms(frontend->inbox);
@@ -118,9 +119,11 @@ static const char *describe_work(const struct frontend *frontend,
     const struct bus *bus = daemon_bus(frontend->daemon);
 
     buffer_clear(out);
-    buffer_appendf(out, "%zu connections, %zu sessions, %zu unconfirmed bytes",
+    buffer_appendf(out,
+                   "%zu connections, %zu sessions, %zu on their way here, %zu "
+                   "unconfirmed bytes",
                    frontend->connection_count, map_count(frontend->sessions),
-                   bus_pending_bytes(bus));
+                   map_count(frontend->arrivals), bus_pending_bytes(bus));
     if (!bus_is_connected(bus))
         buffer_append_text(out, ", the broker is away");
     return out->data;
@@ -139,21 +142,13 @@ static bool is_done(struct frontend *frontend, uint64_t now_ms)
     return true;
 }
 
-/* What does not come any more is answered before the inbox is closed. */
-static void leave(struct frontend *frontend)
-{
-    arrivals_give_up(frontend);
-    if (!has_work(frontend))
-        inbox_close(frontend->inbox); /* once */
-}
-
 static void on_step(void *argument)
 {
     struct frontend *frontend = argument;
     uint64_t now_ms = clock_now_ms();
 
     if (is_quiet(frontend, now_ms))
-        leave(frontend);
+        inbox_close(frontend->inbox); /* once */
     if (!is_done(frontend, now_ms))
         return;
     log_info("drain: %u sessions handed over, %zu not, in %lu ms",

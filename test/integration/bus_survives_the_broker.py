@@ -158,7 +158,7 @@ class Probe:
 
     def check_runs(self, what):
         status = self.process.poll()
-        assert status is None, f"not {what}, exit {status}"
+        assert status is None, f"not {what}, exit {status}: {self.read()}"
 
     def wait_for(self, line, seconds=60):
         def has_come():

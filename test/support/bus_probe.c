@@ -284,6 +284,19 @@ static void watch_turns(struct probe *probe, uint64_t now_ms)
         probe->longest_turn_ms = turn_ms;
 }
 
+/* With its channel closed, so that the broker has the last acknowledgements and
+ * leaves nothing to the next run. */
+static void finish(struct probe *probe)
+{
+    if (probe->is_done)
+        return;
+    probe->is_done = true;
+    if (probe->subscription)
+        bus_unsubscribe(&probe->subscription);
+    else
+        event_base_loopbreak(probe->loop);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *argument)
 {
     struct probe *probe = argument;
@@ -298,8 +311,8 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
         fail(probe, "events are missing or out of order");
     if (now_ms - probe->began_ms > LIMIT_MS)
         fail(probe, "not done in time");
-    if (probe->scenario->is_done(probe))
-        event_base_loopbreak(probe->loop);
+    if (probe->is_done || probe->scenario->is_done(probe))
+        finish(probe);
 }
 
 static void on_terminate(evutil_socket_t fd, short what, void *argument)

@@ -42,6 +42,7 @@ struct probe {
     uint64_t received; /* highest in order */
     uint64_t repeats;
     uint64_t misplaced;
+    bool is_done;
     uint64_t returned;
     uint64_t resets;
     unsigned step;
@@ -222,8 +223,11 @@ static inline void on_started(void *argument)
 
 static inline void on_closed(void *argument)
 {
-    (void)argument;
+    const struct probe *probe = argument;
+
     say("closed");
+    if (probe->is_done)
+        event_base_loopbreak(probe->loop);
 }
 
 static inline struct bus_subscribe subscribe_to(struct probe *probe,

@@ -35,16 +35,18 @@ static void send_unavailable(void)
     output_clear(&output);
 }
 
-/* As f1 would: `room`, or nobody. */
-static struct event report_to(struct buffer *names, const char *room)
+/* As f1 would of session 1, f2 of a later one: `room`, or nobody. */
+static struct event report_of(uint64_t session, struct buffer *names,
+                              const char *room)
 {
     struct slice to = slice_of(room);
     struct event event = fixture_event(EVENT_SNAPSHOT_SESSION);
 
     event.from = SLICE(BOB "/a");
     event.resource = SLICE("a");
-    event.session = 1;
-    event.node = SLICE("f1");
+    event.session = session;
+    event.stamp = session;
+    event.node = session == 1 ? SLICE("f1") : SLICE("f2");
     if (room) {
         event_list_write(names, &to, 1);
         event.names = buffer_slice(names);
@@ -55,7 +57,7 @@ static struct event report_to(struct buffer *names, const char *room)
 static void send_report(const char *room)
 {
     struct buffer names = BUFFER_EMPTY;
-    struct event event = report_to(&names, room);
+    struct event event = report_of(1, &names, room);
 
     snapshot_begin(delivery, SLICE("f1"));
     snapshot_session(delivery, &event, &output);
@@ -163,6 +165,36 @@ static void test_conflict(void)
     fixture_close();
 }
 
+static void report_conflict(uint64_t session, const char *room)
+{
+    struct buffer names = BUFFER_EMPTY;
+    struct event event = report_of(session, &names, room);
+
+    snapshot_session(delivery, &event, &output);
+    expect_told(0);
+    buffer_deinit(&names);
+}
+
+/* Who thaws reports a session that is over: the room has been told, and has a
+ * later one with the same address. */
+static void test_conflict_with_an_earlier_one(void)
+{
+    fixture_open();
+    fixture_add(2, "a", false, 0)->stamp = 2;
+    report_conflict(1, ROOM);
+    EXPECT(&output, KICKED("f1"));
+    fixture_close();
+}
+
+static void test_conflict_with_a_later_one(void)
+{
+    open_directed();
+    send_directed(AMY, NULL);
+    report_conflict(2, ROOM); /* the later one is in the room, too */
+    EXPECT(&output, KICKED("f1"), ENDED(AMY));
+    fixture_close();
+}
+
 static void open_moving_directed(void)
 {
     open_directed();
@@ -177,7 +209,7 @@ static void arrive(const char *room)
 {
     struct buffer names = BUFFER_EMPTY;
     struct buffer body = BUFFER_EMPTY;
-    struct event fenced = report_to(&names, room);
+    struct event fenced = report_of(1, &names, room);
     struct event told;
 
     fenced.type = EVENT_SESSION_FENCED;
@@ -215,6 +247,26 @@ static void test_moved(void)
     fixture_close();
 }
 
+/* It has ended meanwhile, and the room was told. */
+static void test_comes_too_late(void)
+{
+    struct buffer names = BUFFER_EMPTY;
+    struct event fenced = report_of(1, &names, ROOM);
+
+    open_moving_directed();
+    snapshot_node_gone(delivery, SLICE("f2"), &output);
+    EXPECT(&output, ENDED(ROOM), FENCED("f2", "1", "a"));
+    fenced.type = EVENT_SESSION_FENCED;
+    fenced.node = SLICE("f2");
+    fenced.request = fenced.mark = last.fence;
+    fenced.condition = SLICE("moved");
+    fixture_send(&fenced);
+    expect_told(0);
+    EXPECT(&output, KICKED("f2"));
+    buffer_deinit(&names);
+    fixture_close();
+}
+
 static void test_lost_on_the_way(void)
 {
     open_moving_directed();
@@ -236,7 +288,10 @@ int main(void)
         {"the frontend has told of it", test_told_by_frontend},
         {"a snapshot", test_snapshot},
         {"a conflict", test_conflict},
+        {"a conflict with an earlier one", test_conflict_with_an_earlier_one},
+        {"a conflict with a later one", test_conflict_with_a_later_one},
         {"a session moved", test_moved},
+        {"a session comes too late", test_comes_too_late},
         {"lost on the way", test_lost_on_the_way},
     };
 
