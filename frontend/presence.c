@@ -53,8 +53,9 @@ static enum stream_verdict broadcast(const struct inbound *inbound)
     return verdict;
 }
 
-/* RFC 6121 4.6.3: who is told of the end.  Delivery hears of every change, and
- * before `to` hears of the presence, as it tells them if we cannot. */
+/* RFC 6121 4.6.3: who is told of the end.  Delivery, which tells them if we
+ * cannot, hears of every change, and is sent it before `to` is sent the
+ * presence; the two take different ways. */
 static enum stream_verdict note_directed(const struct inbound *inbound,
                                          bool is_available)
 {
@@ -72,15 +73,6 @@ static enum stream_verdict note_directed(const struct inbound *inbound,
     return STREAM_TAKEN;
 }
 
-static bool is_one_too_many(const struct inbound *inbound,
-                            enum presence_type type)
-{
-    const struct map *directed = inbound->session->directed;
-
-    return type == PRESENCE_AVAILABLE && directed_is_full(directed) &&
-           !directed_has(directed, inbound->to);
-}
-
 /* RFC 6121 4.6 */
 static enum stream_verdict direct(const struct inbound *inbound,
                                   enum presence_type type)
@@ -91,7 +83,8 @@ static enum stream_verdict direct(const struct inbound *inbound,
         return STREAM_TAKEN;
     if (frontend_is_pressed(inbound->frontend, SERVICE_DELIVERY, inbound->to))
         return STREAM_PARK;
-    if (is_one_too_many(inbound, type))
+    if (type == PRESENCE_AVAILABLE &&
+        !directed_has_room(inbound->session->directed, inbound->to))
         return inbound_refuse(inbound, "resource-constraint");
     if (type != PRESENCE_ERROR &&
         note_directed(inbound, type == PRESENCE_AVAILABLE) == STREAM_PARK)

@@ -12,6 +12,7 @@
 
 enum {
     SESSIONS_PER_TURN = 300,
+    BYTES_PER_TURN = 1024 * 1024, /* of presences and lists, about */
     PAUSE_MS = 1,
     ALL_PARTITIONS = 0xffff,
 };
@@ -91,11 +92,12 @@ static void event_for(struct event *event, enum event_type type,
 /* Which alone keeps a copy of everything a session is. */
 static bool is_for_delivery(const struct snapshot *snapshot)
 {
-    return slice_is(SLICE("delivery"), snapshot->service);
+    return service_find(slice_of(snapshot->service)) == SERVICE_DELIVERY;
 }
 
-static void send_session(struct frontend *frontend, struct snapshot *snapshot,
-                         const struct session *session)
+/* Returns how many bytes that are not the same for every session. */
+static size_t send_session(struct frontend *frontend, struct snapshot *snapshot,
+                           const struct session *session)
 {
     struct buffer names = BUFFER_EMPTY;
     struct event event;
@@ -111,6 +113,7 @@ static void send_session(struct frontend *frontend, struct snapshot *snapshot,
     output_to_node(&frontend->output, slice_of(snapshot->node), &event);
     buffer_deinit(&names);
     snapshot->sent++;
+    return event.payload.size + event.names.size;
 }
 
 static void send_end(struct frontend *frontend, const struct snapshot *snapshot)
@@ -128,15 +131,17 @@ static void send_end(struct frontend *frontend, const struct snapshot *snapshot)
 static void send_slice(struct frontend *frontend, struct snapshot *snapshot)
 {
     size_t end = snapshot->position + SESSIONS_PER_TURN;
+    size_t bytes = 0;
 
     if (end > snapshot->count)
         end = snapshot->count;
-    for (; snapshot->position < end; snapshot->position++) {
+    for (; snapshot->position < end && bytes < BYTES_PER_TURN;
+         snapshot->position++) {
         struct session *session =
             session_find(frontend, snapshot->ids[snapshot->position]);
 
         if (session && session->is_bound)
-            send_session(frontend, snapshot, session);
+            bytes += send_session(frontend, snapshot, session);
         else if (session && is_for_delivery(snapshot))
             bind_ask_again(session);
     }

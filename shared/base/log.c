@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 2048 };
@@ -18,11 +20,25 @@ static const char *log_node = "-";
 static enum log_level log_level = LOG_LEVEL_INFO;
 static bool log_has_time = true;
 
+/* JOURNAL_STREAM names the stream it was made for: systemd.exec(5). */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char ours[64];
+    struct stat status;
+
+    if (!stream || fstat(STDERR_FILENO, &status) < 0)
+        return false;
+    snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)status.st_dev,
+             (uintmax_t)status.st_ino);
+    return !strcmp(stream, ours);
+}
+
 void log_init(const char *daemon, const char *node)
 {
     log_daemon = daemon;
     log_node = node;
-    log_has_time = !getenv("JOURNAL_STREAM"); /* systemd.exec(5) */
+    log_has_time = !is_journal();
 }
 
 void log_set_level(enum log_level level)

@@ -27,12 +27,13 @@ static bool successors_are_ready(const struct member_share *share,
            is_ready(share->standby, partition);
 }
 
-/* It has announced itself since we own the partition: of one that has just
- * died we only know what it was, and the broker would give it back to us. */
+/* It has announced itself just now, and since we own the partition: of one that
+ * has died we only know what it was, and the broker would give it back to us.
+ */
 static bool is_alive(const struct member *member,
                      const struct partition *partition)
 {
-    return member->heard_ms > partition->owned_since_ms;
+    return member->silent <= 1 && member->heard_ms > partition->owned_since_ms;
 }
 
 /* Nobody would get the partition in place of the new owner. */

@@ -5,14 +5,29 @@ bool directed_has(const struct map *directed, struct slice to)
     return directed && map_find(directed, to);
 }
 
-bool directed_is_full(const struct map *directed)
+static size_t count_bytes(const struct map *directed)
 {
-    return directed && map_count(directed) >= DIRECTED_MAX;
+    size_t bytes = 0;
+    size_t position = 0;
+    struct slice to;
+    void *value;
+
+    while (map_next(directed, &position, &to, &value))
+        bytes += to.size;
+    return bytes;
+}
+
+bool directed_has_room(const struct map *directed, struct slice to)
+{
+    if (!directed || map_find(directed, to))
+        return true;
+    return map_count(directed) < DIRECTED_MAX &&
+           count_bytes(directed) + to.size <= DIRECTED_MAX_BYTES;
 }
 
 static void add(struct map **directed, struct slice to)
 {
-    if (directed_is_full(*directed))
+    if (!directed_has_room(*directed, to))
         return;
     if (!*directed)
         *directed = map_create();

@@ -11,12 +11,14 @@
 #include "base/map.h"
 #include "cluster/output.h"
 
-/* On one list; a client that wants more is refused. */
-enum { DIRECTED_MAX = EVENT_NAMES_MAX };
+/* On one list, and of their JIDs together: the list travels as one field.  A
+ * client that wants more is refused. */
+enum { DIRECTED_MAX = EVENT_NAMES_MAX, DIRECTED_MAX_BYTES = 32 * 1024 };
 
 bool directed_has(const struct map *directed, struct slice to);
-bool directed_is_full(const struct map *directed);
-/* Puts `to` on the list, unless that is full, or takes it off. */
+/* For `to`, which may be on it already. */
+bool directed_has_room(const struct map *directed, struct slice to);
+/* Puts `to` on the list, if that has room, or takes it off. */
 void directed_note(struct map **directed, struct slice to, bool is_available);
 
 /* As `names` of an event, written to `out`; SLICE_NONE: nobody. */

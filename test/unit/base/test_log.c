@@ -3,8 +3,10 @@
 #include "unit.h"
 
 #include <regex.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ROOM = 8192 };
@@ -14,6 +16,20 @@ enum { ROOM = 8192 };
 static void write_it(const char *text)
 {
     log_info("%s", text);
+}
+
+/* As if stderr was its stream. */
+static void write_to_journal(const char *text)
+{
+    struct stat status;
+    char stream[64];
+
+    CU_ASSERT_EQUAL_FATAL(fstat(STDERR_FILENO, &status), 0);
+    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev,
+             (uintmax_t)status.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_init("delivery", "delivery.1-0abc");
+    write_it(text);
 }
 
 /* What `run` writes to stderr. */
@@ -61,12 +77,13 @@ static void leaves_the_time_to_the_journal(void)
 {
     char line[ROOM];
 
-    setenv("JOURNAL_STREAM", "8:1234", 1);
+    capture(write_to_journal, "ready", line);
+    CU_ASSERT_STRING_EQUAL(line, "INFO delivery[delivery.1-0abc] ready\n");
+    setenv("JOURNAL_STREAM", "8:1234", 1); /* not what stderr is */
     log_init("delivery", "delivery.1-0abc");
     capture(write_it, "ready", line);
-    CU_ASSERT_STRING_EQUAL(line, "INFO delivery[delivery.1-0abc] ready\n");
+    CU_ASSERT_TRUE(matches(line, "^" TIME "INFO"));
     unsetenv("JOURNAL_STREAM");
-    log_init("delivery", "delivery.1-0abc");
 }
 
 static void cuts_a_long_line_but_ends_it(void)

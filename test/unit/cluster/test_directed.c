@@ -43,11 +43,12 @@ static void fill(int count)
 
 static void test_limit(void)
 {
-    CU_ASSERT_FALSE(directed_is_full(directed));
+    CU_ASSERT_TRUE(directed_has_room(directed, SLICE("more@x")));
     fill(DIRECTED_MAX - 1);
-    CU_ASSERT_FALSE(directed_is_full(directed));
+    CU_ASSERT_TRUE(directed_has_room(directed, SLICE("more@x")));
     fill(DIRECTED_MAX);
-    CU_ASSERT_TRUE(directed_is_full(directed));
+    CU_ASSERT_FALSE(directed_has_room(directed, SLICE("more@x")));
+    CU_ASSERT_TRUE(directed_has_room(directed, SLICE("u5@x")));
     note("more@x", true);
     CU_ASSERT_FALSE(has("more@x"));
     note("u5@x", true);
@@ -55,6 +56,21 @@ static void test_limit(void)
     note("more@x", true);
     CU_ASSERT_TRUE(has("more@x"));
     CU_ASSERT_EQUAL(map_count(directed), DIRECTED_MAX);
+    map_destroy(&directed);
+}
+
+/* However few they are. */
+static void test_limit_of_bytes(void)
+{
+    char jid[3001];
+
+    for (int i = 0; i < 20; i++) {
+        snprintf(jid, sizeof(jid), "%02d@x/%02995d", i, 0);
+        note(jid, true);
+    }
+    CU_ASSERT_EQUAL(map_count(directed), DIRECTED_MAX_BYTES / 3000);
+    note("short@x", true);
+    CU_ASSERT_TRUE(has("short@x"));
     map_destroy(&directed);
 }
 
@@ -99,8 +115,8 @@ static void test_end(void)
     note("room@x/bob", true);
     directed_end(&directed, &unavailable, &output);
     CU_ASSERT_PTR_NULL(directed);
-    CU_ASSERT_EQUAL(output.count, 2);
-    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_STANZA_ROUTE), 2);
+    EXPECT(&output, "delivery stanza.route presence/unavailable a@x <bob@x/pc",
+           "delivery stanza.route presence/unavailable room@x/bob <bob@x/pc");
     output_deinit(&output);
 }
 
@@ -109,6 +125,7 @@ int main(void)
     static const struct unit_case cases[] = {
         {"noting", test_noting},
         {"the limit", test_limit},
+        {"the limit of bytes", test_limit_of_bytes},
         {"as names of an event", test_names},
         {"the end", test_end},
     };
