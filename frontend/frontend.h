@@ -14,7 +14,8 @@
  *   received.c     what the client has sent, and may forget
  *   unacked.c      what the client does not have yet
  *   ended.c        what is left of sessions that are over
- *   resume.c       a client comes back for its session; token.c
+ *   resume.c       a client comes back for its session; token.c,
+ *                  token_key.c
  *   handover.c     a session goes to another frontend
  *   arrival.c      a session comes from another frontend
  *   from_client.c  stanza -> event; iq.c, presence.c
