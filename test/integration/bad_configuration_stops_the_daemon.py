@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import BUILD, ROOT, Cluster, check, free_port, main, wait_until  # noqa: E402
+from ocean import BUILD, ROOT, Cluster, check, free_port, is_running, main, wait_until  # noqa: E402
 
 
 def run(daemon, *arguments, **environment):
@@ -147,7 +147,7 @@ def refused_login_is_named(cluster):
           'user "ocean-tool" to vhost "none": 530' in done.stdout, done.stdout)
 
 
-def second_up_changes_nothing():
+def second_up_starts_what_has_died():
     with Cluster() as cluster:
         refused_login_is_named(cluster)
         alice = cluster.client("alice")
@@ -158,6 +158,13 @@ def second_up_changes_nothing():
         cluster.kill("frontend.1", 15)
         check(alice.wait_closed() == "system-shutdown", "told why")
         check(alice.is_stream_closed, "</stream:stream>")
+        cluster.kill("archive.1")
+        done = cluster.launcher("up")
+        check("archive.1 was not running" in done.stdout and
+              is_running(cluster.pid("archive.1")), done.stdout)
+        cluster.launcher("down")
+        done = cluster.launcher("up", "--partitions", "16", ok=False)
+        check(done.returncode and "made with 8" in done.stdout, done.stdout)
 
 
 def test():
@@ -165,7 +172,7 @@ def test():
     certificate_errors()
     no_broker_is_named_and_nothing_waited_for()
     launcher_errors()
-    second_up_changes_nothing()
+    second_up_starts_what_has_died()
 
 
 main(test)
