@@ -42,8 +42,8 @@ static bool is_to_have_it(const char *node)
 /* There are two partitions and two instances, which share them. */
 static void announce_other(void)
 {
-    for (int i = 0; i < 100; i++) {
-        snprintf(other, sizeof(other), "delivery.2-%04x", i);
+    for (unsigned i = 0; i < 100000; i++) {
+        snprintf(other, sizeof(other), "delivery.2-%05x", i);
         announce(other, OTHER_SHARES);
         if (is_to_have_it(other))
             return;
