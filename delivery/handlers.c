@@ -125,7 +125,7 @@ static enum handled on_session_resume(void *state, const struct event *event,
                                       const char **reason_out)
 {
     struct user *user = user_find(state, event->to);
-    struct session *session = user ? session_find(user, event->session) : NULL;
+    struct session *session = session_find(user, event->session);
 
     (void)reason_out;
     if (session)
@@ -185,7 +185,7 @@ static enum handled on_session_presence(void *state, const struct event *event,
 {
     struct delivery *delivery = state;
     struct user *user = user_find(delivery, event->from);
-    struct session *session = user ? session_find(user, event->session) : NULL;
+    struct session *session = session_find(user, event->session);
 
     (void)reason_out;
     if (session)
@@ -200,7 +200,7 @@ static enum handled on_session_directed(void *state, const struct event *event,
                                         const char **reason_out)
 {
     struct user *user = user_find(state, event->from);
-    struct session *session = user ? session_find(user, event->session) : NULL;
+    struct session *session = session_find(user, event->session);
 
     (void)output;
     (void)reason_out;
@@ -218,7 +218,7 @@ static enum handled on_session_interested(void *state,
                                           const char **reason_out)
 {
     struct user *user = user_find(state, event->from);
-    struct session *session = user ? session_find(user, event->session) : NULL;
+    struct session *session = session_find(user, event->session);
 
     (void)output;
     (void)reason_out;
@@ -235,7 +235,7 @@ static enum handled on_session_close(void *state, const struct event *event,
 {
     struct delivery *delivery = state;
     struct user *user = user_find(delivery, event->from);
-    struct session *session = user ? session_find(user, event->session) : NULL;
+    struct session *session = session_find(user, event->session);
 
     (void)reason_out;
     if (event->count)

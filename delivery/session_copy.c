@@ -52,7 +52,7 @@ void user_maybe_forget(struct delivery *delivery, struct user **user)
 
 struct session *session_find(const struct user *user, uint64_t id)
 {
-    struct session *session = user->sessions;
+    struct session *session = user ? user->sessions : NULL;
 
     while (session && session->id != id)
         session = session->next;

@@ -42,6 +42,7 @@ struct user *user_get(struct delivery *delivery, struct slice jid);
 void user_maybe_forget(struct delivery *delivery, struct user **user);
 void user_destroy(struct delivery *delivery, struct user **user);
 
+/* NULL: there is none; `user` may be NULL, too. */
 struct session *session_find(const struct user *user, uint64_t id);
 struct session *session_find_resource(const struct user *user,
                                       struct slice resource);

@@ -7,31 +7,13 @@ import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import Cluster, check, main, wait_until  # noqa: E402
-
-SM = "{urn:xmpp:sm:3}"
-XMLNS = "xmlns='urn:xmpp:sm:3'"
-
-
-def enable(client):
-    client.send("<enable %s/>" % XMLNS)
-    client.wait(lambda e: e.tag == SM + "enabled", "enabled")
-
-
-def handled(client, seconds=20):
-    """What the server says it has handled."""
-    client.send("<r %s/>" % XMLNS)
-    return int(client.wait(lambda e: e.tag == SM + "a", "an answer", seconds).get("h"))
-
-
-def acknowledge(client, count):
-    client.send("<a %s h='%d'/>" % (XMLNS, count))
+from ocean import SM, Cluster, check, main, wait_until  # noqa: E402
 
 
 def send(sender, recipient, first, count, total):
     for i in range(first, first + count):
         sender.message(recipient.bare, "m%d" % i)
-    wait_until(lambda: handled(sender) == total, "all are handled")
+    wait_until(lambda: sender.handled() == total, "all are handled")
 
 
 def expect(client, first, end):
@@ -55,42 +37,42 @@ def in_custody(cluster):
 def test():
     with Cluster(frontends=2, delivery=2) as cluster:
         alice = cluster.client("alice", frontend=1)
-        enable(alice)
+        alice.enable()
         bob = cluster.client("bob", frontend=2)
-        enable(bob)
+        bob.enable()
         send(alice, bob, 0, 50, 50)
         bob.wait(lambda e: e.tag == SM + "r", "a request")
         expect(bob, 0, 50)
-        acknowledge(bob, bob.stanzas - 30)  # nothing came after the messages
-        handled(bob)  # it has been read
+        bob.acknowledge_before(30)
+        bob.handled()  # it has been read
 
         # The connection breaks.
         bob.drop()
         bob = cluster.client("bob", frontend=2)
-        enable(bob)
+        bob.enable()
         expect(bob, 20, 50)
-        acknowledge(bob, bob.stanzas)
+        bob.acknowledge()
 
         # Nothing is acknowledged for a while, then the frontend is killed.
         send(alice, bob, 50, 50, 100)
         expect(bob, 50, 100)
-        acknowledge(bob, bob.stanzas - 40)
+        bob.acknowledge_before(40)
         wait_until(lambda: in_custody(cluster) == 40, "the archive has custody of them")
         wait_until(lambda: all(not q["messages"] for n, q in cluster.queues().items()
                                if n.startswith("frontend.")), "the inboxes let go", 20, 0.2)
         cluster.kill("frontend.2")
         bob.drop()
         bob = cluster.client("bob", frontend=1)
-        enable(bob)
+        bob.enable()
         expect(bob, 60, 100)
 
         # The broker is away: pings of both kinds are answered, h waits.
         cluster.kill_broker()
         alice.message(bob.bare, "m100")
-        check(handled(alice, 5) == 100, "not handled yet")
+        check(alice.handled(5) == 100, "not handled yet")
         cluster.start_broker()
         bob.wait_message("m100", 60)
-        wait_until(lambda: handled(alice) == 101, "handled")
+        wait_until(lambda: alice.handled() == 101, "handled")
         check(not alice.is_closed and not bob.is_closed, "both stay connected")
         check(cluster.queues()["dead"]["messages"] == 0, "nothing is dead")
 

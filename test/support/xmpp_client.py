@@ -44,6 +44,7 @@ class Client:
         self.jid = None
         self.ids = 0
         self.stanzas = 0  # received; since XEP-0198 was enabled
+        self.heights = []  # `stanzas` at each message since then
         self.reader = None
         if connect:
             self.open()
@@ -103,8 +104,11 @@ class Client:
     def take(self, element):
         if element.tag in (CLIENT + "message", CLIENT + "presence", CLIENT + "iq"):
             self.stanzas += 1
-        elif element.tag == "{urn:xmpp:sm:3}enabled":
+        elif element.tag == SM + "enabled":
             self.stanzas = 0
+            self.heights.clear()
+        if element.tag == CLIENT + "message":
+            self.heights.append(self.stanzas)
         if element.tag == STREAM + "error":
             self.error = element[0].tag.split("}")[1]
         self.received.append(element)
@@ -236,6 +240,11 @@ class Client:
     def acknowledge(self, count=None):
         """That many stanzas; all that have come."""
         self.send("<a %s h='%d'/>" % (SM_XMLNS, self.stanzas if count is None else count))
+
+    def acknowledge_before(self, count):
+        """What came before the last `count` messages; presence may have come
+        after them."""
+        self.acknowledge(self.heights[-count] - 1)
 
     def resume(self, former):
         """Asks for the session of another connection, which it then has."""
