@@ -35,7 +35,7 @@ def in_custody(cluster):
 
 
 def test():
-    with Cluster(frontends=2, delivery=2) as cluster:
+    with Cluster(frontends=2, delivery=2, own_broker=True) as cluster:
         alice = cluster.client("alice", frontend=1)
         alice.enable()
         bob = cluster.client("bob", frontend=2)

@@ -10,7 +10,7 @@ PING = "<ping xmlns='urn:xmpp:ping'/>"
 
 
 def test():
-    with Cluster(frontends=2, delivery=2) as cluster:
+    with Cluster(frontends=2, delivery=2, own_broker=True) as cluster:
         alice = cluster.client("alice", frontend=1)
         bob = cluster.client("bob", frontend=2)
         alice.message(bob.bare, "before")

@@ -6,6 +6,10 @@
 
 Nothing here sleeps for synchronisation: wait_until and Client.wait poll or
 block for a condition with a deadline.
+
+A broker takes as much time to start as most tests take to run.  Where
+test/support/run-all names a folder for it in TEST_BROKERS, tests that come one
+after the other use the same one, each with an empty virtual host.
 """
 import base64
 import ctypes
@@ -69,8 +73,14 @@ def partition_of(bare):
 
 
 class Cluster:
-    def __init__(self, frontends=1, tls="off", users=("alice", "bob"), **counts):
-        self.run_dir = tempfile.mkdtemp(prefix="ocean-test-")
+    def __init__(self, frontends=1, tls="off", users=("alice", "bob"), own_broker=False,
+                 **counts):
+        """own_broker: for a test that does something to it."""
+        self.shares_broker = "TEST_BROKERS" in os.environ and not own_broker
+        if self.shares_broker:
+            self.run_dir = os.path.join(os.environ["TEST_BROKERS"], os.environ["TEST_SLOT"])
+        else:
+            self.run_dir = tempfile.mkdtemp(prefix="ocean-test-")
         self.frontends = frontends
         self.tls = tls
         self.users = users
@@ -78,6 +88,39 @@ class Cluster:
         self.port = free_port(10000, 14000, [10 * i for i in range(frontends)])
         self.broker_port = free_port(16000, 20000, (10000, 10100, 10200))
         self.clients = []
+
+    # A broker that was there before.
+
+    def take_over(self):
+        """What the test before has left is removed."""
+        for name in self.names_with_pid():
+            if name != "rabbitmq.1" and is_running(self.pid(name)):
+                os.kill(self.pid(name), signal.SIGKILL)
+        if not self.has_broker():
+            shutil.rmtree(self.run_dir, ignore_errors=True)
+            os.mkdir(self.run_dir)
+            return
+        self.broker_port = int(self.setting("broker-port"))
+        for name in os.listdir(self.run_dir):
+            if name not in ("broker", "secrets", "pid"):
+                remove(os.path.join(self.run_dir, name))
+        self.management("vhosts/ocean", "DELETE")
+        self.management("definitions", "POST", json.loads(self.definitions()))
+
+    def has_broker(self):
+        try:
+            return group_is_running(self.pid("rabbitmq.1"))
+        except FileNotFoundError:
+            return False
+
+    def setting(self, name):
+        with open(os.path.join(self.run_dir, "settings")) as file:
+            return dict(line.rstrip("\n").split("=", 1) for line in file)[name]
+
+    def definitions(self):
+        return self.ctl("definitions", "--secrets", os.path.join(self.run_dir, "secrets"),
+                        "--partitions", str(self.counts.get("partitions", PARTITIONS)),
+                        "--queue-type", self.counts.get("queue_type", "classic")).stdout
 
     # Life.
 
@@ -92,6 +135,8 @@ class Cluster:
         return done
 
     def up(self):
+        if self.shares_broker:
+            self.take_over()
         arguments = ["--port", str(self.port), "--broker-port",
                      str(self.broker_port), "--tls", self.tls,
                      "--frontends", str(self.frontends)]
@@ -117,20 +162,20 @@ class Cluster:
         self.down()
         sanitizer = self.grep_logs("AddressSanitizer", "runtime error", "LeakSanitizer")
         crashed = self.grep_logs(" bug: ")
-        if not os.environ.get("OCEAN_KEEP"):
+        if not self.shares_broker and not os.environ.get("OCEAN_KEEP"):
             shutil.rmtree(self.run_dir, ignore_errors=True)
         if not kind and (sanitizer or crashed):
             raise Failure("\n".join(sanitizer + crashed))
 
     def down(self):
         """The daemons orderly; the broker, which takes its time, at once."""
-        names = [n for n in os.listdir(os.path.join(self.run_dir, "pid"))
-                 if not n.startswith("rabbitmq")]
-        pids = [self.pid(n) for n in names]
+        pids = [self.pid(n) for n in self.names_with_pid() if n != "rabbitmq.1"]
         for pid in filter(is_running, pids):
             os.kill(pid, signal.SIGTERM)
         try:
             wait_until(lambda: not any(map(is_running, pids)), "all are stopped", 15)
+            if self.shares_broker:
+                return
             self.kill_broker()
         except (Failure, OSError):
             pass  # what the launcher finds it kills, and says so
@@ -183,6 +228,12 @@ class Cluster:
         lines = "".join("%s@localhost\tsecret-%s\n" % (n, n) for n in names)
         if names:
             self.ctl("user", "import", "-", stdin=lines)
+
+    def names_with_pid(self):
+        try:
+            return os.listdir(os.path.join(self.run_dir, "pid"))
+        except FileNotFoundError:
+            return []
 
     def pid(self, name):
         with open(os.path.join(self.run_dir, "pid", name)) as file:
@@ -279,6 +330,13 @@ class Cluster:
             client.send("<presence/>")
             client.ping()
         return client
+
+
+def remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.remove(path)
 
 
 def is_running(pid):
