@@ -74,6 +74,8 @@ static enum handled on_archive_store(void *state, const struct event *event,
         take_custody(archive, event);
     else if (!store_knows(archive->store, event))
         keep(archive, event, output);
+    else if (slice_is(event->condition, "returned"))
+        store_spare(archive->store, event);
     return HANDLED;
 }
 
@@ -132,10 +134,13 @@ static enum handled on_archive_replay(void *state, const struct event *event,
     fence(archive, output);
     store_delete_until(archive->store, event->to, event->session, event->count,
                        event->newest ? event->newest : INT64_MAX);
+    if (!event->node.size) /* a page went to a session that is over */
+        return HANDLED;
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
     answer.has_more = store_each(archive->store, event->to, event->session,
                                  archive->config->page, replay_row, &page);
     answer.to = event->to;
+    answer.from = event->from;
     answer.session = event->session;
     answer.node = event->node;
     answer.request = event->request;

@@ -28,7 +28,8 @@ bool store_knows(struct store *store, const struct event *event);
 void store_drop(struct store *store, const struct event *event);
 bool store_has_dropped(struct store *store, const struct event *event);
 /* A client has not acknowledged it yet: kept for the session event->session,
- * whether it is here already or not; before all that nobody was given yet. */
+ * whether it is here already (then it is spared, too) or not; before all that
+ * nobody was given yet. */
 void store_take_custody(struct store *store, const struct event *event);
 /* Forgets older ones, some at a time. */
 void store_purge(struct store *store);
@@ -39,6 +40,9 @@ void store_put(struct store *store, const struct event *event);
 /* It had been on its way to a session of his and has come back: before all that
  * nobody was given yet, after what is in custody or has come back until now. */
 void store_put_back(struct store *store, const struct event *event);
+/* It has come back, and the page that it was of is still here: the end of that
+ * page does not delete it (store_delete_until). */
+void store_spare(struct store *store, const struct event *event);
 /* A page that store_each gave, up to `place`, when store_newest was `newest`:
  * not what has been put before its end since.  Nor those in custody for that
  * session. */

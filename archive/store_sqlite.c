@@ -40,6 +40,8 @@ enum statement {
     DROP,
     HAS_DROPPED,
     SET_CUSTODY,
+    SPARE,
+    COUNT_ROW,
     COUNT,
     HAS_MESSAGES,
     PUT,
@@ -264,17 +266,37 @@ void store_put_back(struct store *store, const struct event *event)
                 CUSTODY_LEFT);
 }
 
+/* An update of rows, AUTOINCREMENT's count of them included; false: no row. */
+static bool renumber(struct store *store, sqlite3_stmt *update)
+{
+    sqlite_run(store, update);
+    if (sqlite3_changes(store->handle) == 0)
+        return false;
+    sqlite_run(store, sqlite_statement(store, COUNT_ROW,
+                                       "UPDATE sqlite_sequence SET seq ="
+                                       " seq + 1 WHERE name = 'message'"));
+    return true;
+}
+
+void store_spare(struct store *store, const struct event *event)
+{
+    renumber(store,
+             with_id(store, SPARE,
+                     "UPDATE message SET row = " NEXT_ROW
+                     " WHERE user = ?1 AND origin = ?2 AND sequence = ?3",
+                     event));
+}
+
 void store_take_custody(struct store *store, const struct event *event)
 {
     sqlite3_stmt *set =
         with_id(store, SET_CUSTODY,
-                "UPDATE message SET custody = ?4 WHERE user = ?1 AND"
-                " origin = ?2 AND sequence = ?3",
+                "UPDATE message SET custody = ?4, row = " NEXT_ROW
+                " WHERE user = ?1 AND origin = ?2 AND sequence = ?3",
                 event);
 
     sqlite_bind_u64(set, 4, event->session);
-    sqlite_run(store, set);
-    if (sqlite3_changes(store->handle) == 0)
+    if (!renumber(store, set))
         put_message(store, put_before_what_waits(store, event), event,
                     event->session);
 }

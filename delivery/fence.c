@@ -100,12 +100,25 @@ void fence_kick(struct delivery *delivery, struct user *user,
     buffer_deinit(&names);
 }
 
+static void put_fence(struct delivery *delivery, struct user *user,
+                      struct place place, struct output *output)
+{
+    put_out(delivery, put(delivery, user, place, EVENT_SESSION_FENCE),
+            clock_now_ms(), output);
+}
+
 void fence_gone(struct delivery *delivery, struct user *user,
                 const struct session *session, struct output *output)
 {
-    put_out(delivery,
-            put(delivery, user, place_of(session), EVENT_SESSION_FENCE),
-            clock_now_ms(), output);
+    put_fence(delivery, user, place_of(session), output);
+}
+
+void fence_page(struct delivery *delivery, struct user *user,
+                const struct event *replayed, struct output *output)
+{
+    struct place place = {replayed->session, replayed->from, replayed->node};
+
+    put_fence(delivery, user, place, output);
 }
 
 void fence_orphan(struct delivery *delivery, struct user *user,
@@ -114,8 +127,7 @@ void fence_orphan(struct delivery *delivery, struct user *user,
 {
     struct place place = {session->id, session->full, node};
 
-    put_out(delivery, put(delivery, user, place, EVENT_SESSION_FENCE),
-            clock_now_ms(), output);
+    put_fence(delivery, user, place, output);
 }
 
 /* Moving. */
@@ -392,7 +404,7 @@ void fence_returned(struct delivery *delivery, const struct event *fenced,
     if (fence)
         fence_free(fence);
     if (fence && !user->fences)
-        replay_release(delivery, user);
+        replay_release(delivery, user, output);
     user_maybe_forget(delivery, &user);
 }
 

@@ -27,6 +27,10 @@ void fence_kick(struct delivery *delivery, struct user *user,
 /* Its frontend is gone. */
 void fence_gone(struct delivery *delivery, struct user *user,
                 const struct session *session, struct output *output);
+/* A page of stored messages (archive.replayed) is in the inbox of a session
+ * that is over. */
+void fence_page(struct delivery *delivery, struct user *user,
+                const struct event *replayed, struct output *output);
 /* That frontend is gone and may have had sessions of the user: what its inbox
  * holds for him comes before what comes to this new one. */
 void fence_orphan(struct delivery *delivery, struct user *user,

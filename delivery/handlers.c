@@ -174,7 +174,7 @@ static void note_presence(struct delivery *delivery, struct user *user,
     if (session_is_eligible(session) && !was_eligible)
         replay_start(delivery, user, session);
     else if (!session_is_eligible(session) && was_eligible)
-        replay_session_lost(delivery, user, session->id);
+        replay_session_away(user, session->id);
 }
 
 /* Of a session that is over only the end is of interest: contacts may have
@@ -292,10 +292,11 @@ static enum handled on_archive_replayed(void *state, const struct event *event,
 {
     struct user *user = user_find(state, event->to);
 
-    (void)output; /* the next question goes out at the end of the batch */
     (void)reason_out;
-    if (user)
-        replay_answered(state, user, event);
+    if (!user)
+        return HANDLED;
+    replay_answered(state, user, event, output);
+    user_maybe_forget(state, &user);
     return HANDLED;
 }
 

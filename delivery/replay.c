@@ -9,7 +9,9 @@ static struct replay_list *list_of(struct delivery *delivery,
 {
     if (state == REPLAY_WANTED)
         return &delivery->replay_wanted;
-    return state == REPLAY_ASKED ? &delivery->replay_asked : NULL;
+    return state == REPLAY_ASKED || state == REPLAY_OWED
+               ? &delivery->replay_asked
+               : NULL;
 }
 
 static void enter(struct delivery *delivery, struct user *user,
@@ -41,41 +43,93 @@ static void begin(struct delivery *delivery, struct user *user,
     enter(delivery, user, REPLAY_WANTED);
 }
 
+static bool is_held(const struct user *user)
+{
+    return user->replay.state == REPLAY_FENCED ||
+           user->replay.state == REPLAY_OWED;
+}
+
 void replay_start(struct delivery *delivery, struct user *user,
                   const struct session *session)
 {
-    if (user->replay.state == REPLAY_FENCED)
+    if (is_held(user))
         user->replay.is_due = true;
     else if (!replay_is_under_way(user))
         begin(delivery, user, session);
+    else if (!user->replay.session)
+        user->replay.session = session->id;
 }
 
 bool replay_covers(const struct user *user, const struct session *session)
 {
     if (user->replay.state == REPLAY_FENCED)
         return fence_covers(user, session);
-    return replay_is_under_way(user) && user->replay.session == session->id;
+    return user->replay.state == REPLAY_OWED ||
+           (replay_is_under_way(user) && user->replay.session == session->id);
 }
 
-/* A page under way is not counted as delivered: it comes again, and what is
- * given back of it is known in the archive by its id. */
 void replay_hold(struct delivery *delivery, struct user *user)
 {
-    if (user->replay.state == REPLAY_FENCED)
-        return;
-    user->replay.is_due = replay_is_under_way(user);
-    user->replay.session = 0;
+    struct replay *replay = &user->replay;
+
+    if (!is_held(user)) {
+        replay->is_due = replay_is_under_way(user);
+        replay->is_owed = replay->state == REPLAY_ASKED;
+        replay->session = 0;
+        replay->count = 0;
+        replay->newest = 0;
+    }
     enter(delivery, user, REPLAY_FENCED);
 }
 
-void replay_release(struct delivery *delivery, struct user *user)
+/* Of a page whose session is over. */
+static void delete_page(const struct user *user, struct output *output)
+{
+    struct event event;
+
+    event_init(&event, EVENT_ARCHIVE_REPLAY);
+    event.to = user->bare;
+    event.session = user->replay.asked;
+    event.node = SLICE("");
+    event.count = user->replay.count;
+    event.newest = user->replay.newest;
+    output_to_user(output, SERVICE_ARCHIVE, user->bare, &event);
+}
+
+static void end(struct delivery *delivery, struct user *user,
+                struct output *output)
+{
+    if (user->replay.count)
+        delete_page(user, output);
+    replay_stop(delivery, user);
+}
+
+static void go_on(struct delivery *delivery, struct user *user,
+                  struct output *output)
 {
     const struct session *best = session_best(user);
 
-    if (best && user->replay.is_due)
-        begin(delivery, user, best);
+    if (best && user->replay.is_due) {
+        user->replay.session = best->id;
+        enter(delivery, user, REPLAY_WANTED);
+    } else {
+        end(delivery, user, output);
+    }
+}
+
+bool replay_is_owed(const struct user *user)
+{
+    return is_held(user) && user->replay.is_owed &&
+           !session_find(user, user->replay.asked);
+}
+
+void replay_release(struct delivery *delivery, struct user *user,
+                    struct output *output)
+{
+    if (replay_is_owed(user))
+        enter(delivery, user, REPLAY_OWED);
     else
-        replay_stop(delivery, user);
+        go_on(delivery, user, output);
 }
 
 void replay_stop(struct delivery *delivery, struct user *user)
@@ -88,13 +142,27 @@ void replay_postpone(struct delivery *delivery, struct user *user)
     enter(delivery, user, REPLAY_WANTED);
 }
 
+/* Questions are asked, and about this session. */
+static bool is_for(const struct user *user, uint64_t session)
+{
+    return !is_held(user) && replay_is_under_way(user) &&
+           user->replay.session == session;
+}
+
+void replay_session_away(struct user *user, uint64_t session)
+{
+    const struct session *other = session_best(user);
+
+    if (is_for(user, session))
+        user->replay.session = other ? other->id : 0;
+}
+
 void replay_session_lost(struct delivery *delivery, struct user *user,
                          uint64_t session)
 {
-    struct session *other = session_best(user);
+    const struct session *other = session_best(user);
 
-    if (!list_of(delivery, user->replay.state) ||
-        user->replay.session != session)
+    if (!is_for(user, session))
         return;
     if (other)
         begin(delivery, user, other);
@@ -123,26 +191,62 @@ static bool has_all(const struct replay *replay, const struct event *answer)
             replay->asked_mark == replay->mark);
 }
 
-static bool is_outdated(const struct replay *replay, const struct event *answer)
+static bool answers(const struct event *answer, const struct replay *replay)
 {
-    return answer->session != replay->session ||
-           (answer->request && answer->request != replay->request);
+    return answer->session == replay->asked &&
+           (!answer->request || answer->request == replay->request);
+}
+
+/* One of an older version deletes what was given back of a page with it. */
+static bool keeps_what_is_given_back(const struct event *answer)
+{
+    return slice_is_set(answer->from);
+}
+
+static void note_page(struct replay *replay, const struct event *answer)
+{
+    bool counts =
+        answer->session == replay->session || keeps_what_is_given_back(answer);
+
+    replay->count = counts ? answer->count : 0;
+    replay->newest = counts ? answer->newest : 0;
+}
+
+/* Its page is in the inbox of a session that is over: what comes back of it
+ * comes before what is stored behind it.  Of one that moves the page comes
+ * again, which the session knows by the ids. */
+static void take_owed(struct delivery *delivery, struct user *user,
+                      const struct event *answer, struct output *output)
+{
+    bool is_owed = replay_is_owed(user);
+
+    user->replay.is_owed = false;
+    if (!is_owed)
+        return;
+    note_page(&user->replay, answer);
+    if (user->replay.count)
+        fence_page(delivery, user, answer, output);
+    else if (user->replay.state == REPLAY_OWED)
+        go_on(delivery, user, output);
 }
 
 void replay_answered(struct delivery *delivery, struct user *user,
-                     const struct event *answer)
+                     const struct event *answer, struct output *output)
 {
     struct replay *replay = &user->replay;
 
-    if (replay->state != REPLAY_ASKED || is_outdated(replay, answer))
+    if (!answers(answer, replay))
         return;
-    if (answer->count == 0 && has_all(replay, answer)) {
+    if (is_held(user)) {
+        take_owed(delivery, user, answer, output);
+    } else if (replay->state != REPLAY_ASKED) {
+        return;
+    } else if (answer->count == 0 && has_all(replay, answer)) {
         replay_stop(delivery, user);
-        return;
+    } else {
+        note_page(replay, answer);
+        enter(delivery, user, REPLAY_WANTED);
     }
-    replay->count = answer->count;
-    replay->newest = answer->newest;
-    enter(delivery, user, REPLAY_WANTED);
 }
 
 static void ask(struct delivery *delivery, struct replay *replay,
@@ -152,6 +256,7 @@ static void ask(struct delivery *delivery, struct replay *replay,
     const struct session *session = session_find(user, replay->session);
     struct event event;
 
+    replay->asked = session->id;
     replay->request = ++delivery->request;
     replay->asked_mark = replay->mark;
     replay->asked_ms = clock_now_ms();
@@ -172,8 +277,25 @@ void replay_ask(struct delivery *delivery, struct output *output)
 {
     struct replay *replay;
 
-    while ((replay = TAILQ_FIRST(&delivery->replay_wanted)))
-        ask(delivery, replay, output);
+    while ((replay = TAILQ_FIRST(&delivery->replay_wanted))) {
+        if (replay->session)
+            ask(delivery, replay, output);
+        else
+            end(delivery, replay->user, output);
+    }
+}
+
+/* It will not come any more. */
+static void give_up(struct delivery *delivery, struct user *user,
+                    struct output *output)
+{
+    if (user->replay.state == REPLAY_ASKED) {
+        enter(delivery, user, REPLAY_WANTED);
+        return;
+    }
+    user->replay.is_owed = false;
+    go_on(delivery, user, output);
+    user_maybe_forget(delivery, &user);
 }
 
 void replay_tick(struct delivery *delivery, uint64_t now_ms,
@@ -183,6 +305,6 @@ void replay_tick(struct delivery *delivery, uint64_t now_ms,
 
     while ((replay = TAILQ_FIRST(&delivery->replay_asked)) &&
            now_ms >= replay->asked_ms + delivery->config->replay_retry_ms)
-        enter(delivery, replay->user, REPLAY_WANTED);
+        give_up(delivery, replay->user, output);
     replay_ask(delivery, output);
 }

@@ -4,6 +4,11 @@
  * archive delivers page after page; a page is deleted when it is asked for the
  * next.  An empty page that answers our last question, with nothing stored
  * since, ends it: one order, nothing held in memory.
+ *
+ * A session may end while a page is on its way to it.  What its client did not
+ * take of it is given back, and the archive keeps that; so the page is deleted
+ * all the same when a fence that was put behind it is back, and what the client
+ * had does not come again.
  */
 #ifndef DELIVERY_REPLAY_H
 #define DELIVERY_REPLAY_H
@@ -19,7 +24,8 @@ struct user;
 
 enum replay_state {
     REPLAY_NONE,   /* live, or nobody there */
-    REPLAY_FENCED, /* nothing is asked for until all fences are back */
+    REPLAY_FENCED, /* nothing is asked for until all fences are back ... */
+    REPLAY_OWED,   /* ... and the answer that was to come before */
     REPLAY_WANTED, /* to be asked for at the end of the batch */
     REPLAY_ASKED,  /* the archive's answer is to come */
 };
@@ -28,14 +34,16 @@ struct replay {
     TAILQ_ENTRY(replay) link;
     struct user *user;
     enum replay_state state;
-    uint64_t session;    /* that it goes to */
+    uint64_t session;    /* that it goes to; 0: to none any more */
+    uint64_t asked;      /* session of the last question */
     uint64_t count;      /* end of the page that has arrived last ... */
     uint64_t newest;     /* ... and the newest row it may be of */
     uint64_t mark;       /* of the last archive.store for this user */
     uint64_t request;    /* of the last question ... */
     uint64_t asked_mark; /* ... and `mark` at that time */
     uint64_t asked_ms;
-    bool is_due; /* fenced: something is stored, or may be */
+    bool is_due;  /* fenced: something is stored, or may be */
+    bool is_owed; /* fenced: a page may be on its way to `asked` */
 };
 
 TAILQ_HEAD(replay_list, replay);
@@ -47,19 +55,25 @@ bool replay_covers(const struct user *user, const struct session *session);
 /* A fence was put: what comes from now on waits behind it ... */
 void replay_hold(struct delivery *delivery, struct user *user);
 /* ... until the last one is back. */
-void replay_release(struct delivery *delivery, struct user *user);
+void replay_release(struct delivery *delivery, struct user *user,
+                    struct output *output);
+/* The user must not be forgotten yet. */
+bool replay_is_owed(const struct user *user);
 /* This session has come online; no effect while a replay is under way. */
 void replay_start(struct delivery *delivery, struct user *user,
                   const struct session *session);
 void replay_stop(struct delivery *delivery, struct user *user);
-/* That session does not get messages any more: another one, or none. */
+/* That session is there but does not want messages any more: another one gets
+ * them, or none.  The page on its way is for this one. */
+void replay_session_away(struct user *user, uint64_t session);
+/* That session is over.  What was on its way is not known to have arrived. */
 void replay_session_lost(struct delivery *delivery, struct user *user,
                          uint64_t session);
 /* An archive.store was put out for this user; returns its mark. */
 uint64_t replay_stored(struct delivery *delivery, struct user *user);
 /* archive.replayed */
 void replay_answered(struct delivery *delivery, struct user *user,
-                     const struct event *answer);
+                     const struct event *answer, struct output *output);
 /* To be asked for later than all others. */
 void replay_postpone(struct delivery *delivery, struct user *user);
 /* Asks for what is wanted. */

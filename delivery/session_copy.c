@@ -43,7 +43,7 @@ void user_destroy(struct delivery *delivery, struct user **user)
 
 void user_maybe_forget(struct delivery *delivery, struct user **user)
 {
-    if ((*user)->sessions || (*user)->fences)
+    if ((*user)->sessions || (*user)->fences || replay_is_owed(*user))
         return;
     replay_stop(delivery, *user);
     map_remove(delivery->users, (*user)->bare);

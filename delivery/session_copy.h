@@ -38,7 +38,7 @@ struct user {
 /* By any JID of the user; NULL: no sessions. */
 struct user *user_find(const struct delivery *delivery, struct slice jid);
 struct user *user_get(struct delivery *delivery, struct slice jid);
-/* Frees *user when it has no sessions, and no fences. */
+/* Frees *user when it has no sessions, and nothing of one is to come back. */
 void user_maybe_forget(struct delivery *delivery, struct user **user);
 void user_destroy(struct delivery *delivery, struct user **user);
 

@@ -78,7 +78,7 @@ static void take_over(struct delivery *delivery, struct user *user,
     if (session_is_eligible(session) && !was_eligible)
         replay_start(delivery, user, session);
     else if (!session_is_eligible(session) && was_eligible)
-        replay_session_lost(delivery, user, session->id);
+        replay_session_away(user, session->id);
 }
 
 static struct session *get_session(struct user *user,

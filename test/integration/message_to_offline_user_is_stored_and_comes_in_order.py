@@ -11,7 +11,16 @@ from ocean import Cluster, check, error_of, main, wait_until  # noqa: E402
 
 DELAY = "{urn:xmpp:delay}delay"
 STORED, LIVE = 450, 200
+ROUNDS = 5
 MAX_OFFLINE = 3
+
+
+def wait_live(alice, bob):
+    """Until all that was stored has come, and what comes now is not stored."""
+    def comes_live():
+        alice.message("bob@localhost", "live?")
+        return bob.wait_message("live?").find(DELAY) is None
+    wait_until(comes_live, "a message without a stamp")
 
 
 def come_in_order(cluster, alice):
@@ -29,10 +38,7 @@ def come_in_order(cluster, alice):
             check(delay is not None, "stored ones have a stamp")
             check(delay.get("from") == "localhost", "from the server")
 
-    def comes_live():
-        alice.message("bob@localhost", "live?")
-        return bob.wait_message("live?").find(DELAY) is None
-    wait_until(comes_live, "a message without a stamp")
+    wait_live(alice, bob)
     bob.close()
 
 
@@ -41,6 +47,54 @@ def nothing_is_stored_twice(cluster, alice):
     alice.message("bob@localhost", "after")
     bob.wait_message("after")
     check(bob.bodies() == [], "nothing comes again: %s" % bob.bodies())
+    bob.close()
+
+
+def what_it_had_does_not_come_again(cluster, alice, says_so, ends):
+    """A client that leaves as soon as it has what was stored: the archive may not
+    have heard yet that this has arrived.  says_so: by XEP-0198; ends: how."""
+    for i in range(ROUNDS):
+        alice.message("bob@localhost", "had %d" % i)
+        alice.ping("bob@localhost")
+        bob = cluster.client("bob", frontend=2, presence=False)
+        if says_so:
+            bob.enable()
+        bob.send("<presence/>")
+        bob.next_message("had %d" % i)
+        if says_so:
+            bob.acknowledge()
+            bob.handled()
+        ends(bob)
+    bob = cluster.client("bob")
+    wait_live(alice, bob)
+    check(bob.bodies() == [], "nothing comes again: %s" % bob.bodies())
+    bob.close()
+
+
+def says_good_bye(client):
+    client.send("<presence type='unavailable'/>")
+    client.close()
+
+
+def not_had_comes_again(cluster, alice):
+    """The same, but it has not acknowledged the last: that comes again, first."""
+    for i in range(2):
+        alice.message("bob@localhost", "told %d" % i)
+    alice.ping("bob@localhost")
+    bob = cluster.client("bob", frontend=2, presence=False)
+    bob.enable()
+    bob.send("<presence/>")
+    bob.next_message("told 0")
+    bob.next_message("told 1")
+    bob.acknowledge_before(1)
+    bob.handled()
+    bob.close()
+    alice.message("bob@localhost", "told 2")
+    bob = cluster.client("bob")
+    bob.next_message("told 1")
+    bob.next_message("told 2")
+    wait_live(alice, bob)
+    check(bob.bodies() == [], "and no more: %s" % bob.bodies())
     bob.close()
 
 
@@ -129,6 +183,10 @@ def test():
         alice = cluster.client("alice")
         come_in_order(cluster, alice)
         nothing_is_stored_twice(cluster, alice)
+        what_it_had_does_not_come_again(cluster, alice, True, type(alice).close)
+        what_it_had_does_not_come_again(cluster, alice, True, says_good_bye)
+        what_it_had_does_not_come_again(cluster, alice, False, type(alice).close)
+        not_had_comes_again(cluster, alice)
         negative_priority_is_as_good_as_away(cluster, alice)
         nobody_has_no_store(alice)
         headlines_are_not_kept(cluster, alice)

@@ -88,6 +88,56 @@ static void test_given_back_during_a_page(void)
     fixture_close();
 }
 
+/* The session a page went to is over: only deletes. */
+static void end_page(struct end end)
+{
+    struct event event = fixture_event(EVENT_ARCHIVE_REPLAY);
+
+    event.to = SLICE(BOB);
+    event.session = 7;
+    event.node = SLICE("");
+    event.count = end.row;
+    event.newest = end.newest;
+    fixture_send(&event);
+    EXPECT_NOTHING(&output);
+}
+
+/* Of a page of two, that one comes here again; three waits behind. */
+static void check_spared(enum way way, const char *payload,
+                         const char *expected)
+{
+    struct event events[] = {message(PLAIN, BOB, "1"), message(PLAIN, BOB, "2"),
+                             message(PLAIN, BOB, "3")};
+    struct event again = message(way, BOB, payload);
+    const struct event *stored = &events[slice_is(again.payload, "1") ? 0 : 1];
+    struct end end = {0};
+
+    fixture_open();
+    fixture_send(&events[0]);
+    fixture_send(&events[1]);
+    end = replay_page(7, BOB, end);
+    fixture_send(&events[2]);
+    output_clear(&output);
+    again.origin = stored->origin;
+    again.sequence = stored->sequence;
+    again.path = 1244; /* it has been delivered */
+    fixture_send(&again);
+    end_page(end);
+    check_order_for(8, expected);
+    CU_ASSERT_EQUAL(store_count(archive.store, SLICE(BOB)), 0);
+    fixture_close();
+}
+
+/* What has come back of a page, or is in custody, is not deleted with it, and
+ * stays where it was. */
+static void test_page_is_deleted_but_what_came_back(void)
+{
+    check_spared(RETURNED, "1", "1 3 ");
+    check_spared(RETURNED, "2", "2 3 ");
+    check_spared(CUSTODY, "1", "1 3 ");
+    check_spared(CUSTODY, "2", "2 3 ");
+}
+
 int main(void)
 {
     static const struct unit_case cases[] = {
@@ -96,6 +146,8 @@ int main(void)
         {"reopened", test_reopened},
         {"given back after a page", test_after_a_page},
         {"given back during a page", test_given_back_during_a_page},
+        {"a page of a session that is over",
+         test_page_is_deleted_but_what_came_back},
     };
 
     return unit_run("archive given back", cases, ARRAY_SIZE(cases));

@@ -3,6 +3,8 @@
 
 #define REPLAY_A "archive archive.replay #1 " BOB " <" BOB "/a"
 #define REPLAY_B "archive archive.replay #2 " BOB " <" BOB "/b"
+#define DELETE_A "archive archive.replay #1 " BOB
+#define FENCE_A "inbox:f1 session.fence #1 " BOB "/a"
 /* For somebody who is away; while it is replayed to session 1, or 2. */
 #define STORE_AWAY                                                             \
     "archive archive.store/chat " BOB " <" AMY "/pc {<body>hi</body>}"
@@ -51,12 +53,14 @@ static void send_presence(uint64_t session, const char *full,
 
     fixture_send(&event);
     /* What goes to presence is another test's. */
-    for (struct output_item **item = &output.first; *item;) {
-        if ((*item)->service == SERVICE_PRESENCE)
-            *item = (*item)->next;
-        else
-            item = &(*item)->next;
+    output.last = &output.first;
+    for (struct output_item *item = output.first; item; item = item->next) {
+        if (item->service == SERVICE_PRESENCE)
+            continue;
+        *output.last = item;
+        output.last = &item->next;
     }
+    *output.last = NULL;
 }
 
 static void send_message(const char *to)
@@ -66,12 +70,14 @@ static void send_message(const char *to)
     fixture_send(&event);
 }
 
-static void send_replayed(uint64_t session, uint64_t request, uint64_t count,
-                          uint64_t mark)
+static void send_replayed_by(const char *version, uint64_t session,
+                             uint64_t request, uint64_t count, uint64_t mark)
 {
     struct event event = fixture_event(EVENT_ARCHIVE_REPLAYED);
 
     event.to = SLICE(BOB);
+    if (strcmp(version, "older") != 0)
+        event.from = session == 1 ? SLICE(BOB "/a") : SLICE(BOB "/b");
     event.session = session;
     event.node = SLICE("f1");
     event.request = request;
@@ -79,6 +85,12 @@ static void send_replayed(uint64_t session, uint64_t request, uint64_t count,
     event.newest = count + 100;
     event.mark = mark;
     fixture_send(&event);
+}
+
+static void send_replayed(uint64_t session, uint64_t request, uint64_t count,
+                          uint64_t mark)
+{
+    send_replayed_by("this", session, request, count, mark);
 }
 
 static void open_online(void)
@@ -218,18 +230,19 @@ static void test_answers_without_request(void)
     fixture_close();
 }
 
-static void test_session_lost(void)
+static void test_session_goes_away(void)
 {
     open_online();
     send_presence(2, BOB "/b", NULL, 0); /* one replay at a time */
     EXPECT_NOTHING(&output);
-    send_replayed(1, last.request, 8, 0);
-    EXPECT_NOTED(REPLAY_A);
     send_presence(1, BOB "/a", "unavailable", 0);
-    EXPECT_NOTED(REPLAY_B);
-    CU_ASSERT_EQUAL(last.count, 0); /* nobody knows whether it got the page */
+    EXPECT_NOTHING(&output);
     send_message(BOB);
     EXPECT_NOTED(STORE_2);
+    send_replayed(1, last.request, 8, 0); /* it has got that all the same */
+    EXPECT_NOTED(REPLAY_B);
+    CU_ASSERT_EQUAL(last.count, 8);
+    CU_ASSERT_EQUAL(last.newest, 108);
     send_presence(2, BOB "/b", NULL, -1);
     EXPECT_NOTHING(&output);
     send_message(BOB);
@@ -238,6 +251,163 @@ static void test_session_lost(void)
     EXPECT_NOTHING(&output);
     send_presence(2, BOB "/b", NULL, 0);
     EXPECT_NOTED(REPLAY_B);
+    fixture_close();
+}
+
+/* ... and comes back before the answer. */
+static void test_nobody_is_left(void)
+{
+    open_online();
+    send_presence(1, BOB "/a", "unavailable", 0);
+    send_presence(1, BOB "/a", NULL, 0);
+    EXPECT_NOTHING(&output);
+    send_replayed(1, last.request, 8, 0);
+    EXPECT_NOTED(REPLAY_A);
+    CU_ASSERT_EQUAL(last.count, 8);
+    send_presence(1, BOB "/a", "unavailable", 0);
+    send_replayed(1, last.request, 9, 0);
+    EXPECT_NOTED(DELETE_A);
+    CU_ASSERT_EQUAL(last.count, 9);
+    CU_ASSERT_EQUAL(last.newest, 109);
+    send_presence(1, BOB "/a", NULL, 0);
+    EXPECT_NOTED(REPLAY_A);
+    CU_ASSERT_EQUAL(last.count, 0);
+    fixture_close();
+}
+
+/* It deletes what was given back with the page, which comes again, then. */
+static void test_away_with_older_archive(void)
+{
+    open_online();
+    send_presence(2, BOB "/b", NULL, 0);
+    send_presence(1, BOB "/a", "unavailable", 0);
+    send_replayed_by("older", 1, last.request, 8, 0);
+    EXPECT_NOTED(REPLAY_B);
+    CU_ASSERT_EQUAL(last.count, 0);
+    fixture_close();
+}
+
+static void send_close(void)
+{
+    struct event event = fixture_event(EVENT_SESSION_CLOSE);
+
+    event.from = SLICE(BOB "/a");
+    event.session = 1;
+    event.node = SLICE("f1");
+    fixture_send(&event);
+    CU_ASSERT_EQUAL(outputs_count(&output, EVENT_SESSION_FENCE), 1);
+    output_clear(&output);
+}
+
+/* The fence put last. */
+static void send_fenced(void)
+{
+    struct event event = fixture_fenced(1, BOB "/a", "f1", "here");
+
+    fixture_send(&event);
+}
+
+/* What its client did not take of the page is given back before the fence that
+ * was put when the page was there. */
+static void test_session_ends(void)
+{
+    open_online();
+    send_close();
+    send_fenced();
+    send_message(BOB);
+    EXPECT_NOTED(STORE_AWAY);
+    send_presence(2, BOB "/b", NULL, 0);
+    send_message(BOB "/b"); /* not before what is stored */
+    EXPECT_NOTED(STORE_2);
+    send_replayed(1, last.request, 9, 0);
+    EXPECT_NOTED(FENCE_A);
+    send_message(BOB);
+    EXPECT_NOTED(STORE_2);
+    send_fenced();
+    EXPECT_NOTED(REPLAY_B);
+    CU_ASSERT_EQUAL(last.count, 9);
+    CU_ASSERT_EQUAL(last.newest, 109);
+    fixture_close();
+}
+
+/* The page is there before the first fence is back. */
+static void test_last_session_ends(void)
+{
+    uint64_t first;
+
+    open_online();
+    send_presence(1, BOB "/a", "unavailable", 0);
+    send_close();
+    first = delivery->request;
+    send_replayed(1, last.request, 9, 0);
+    EXPECT_NOTED(FENCE_A);
+    send_fenced();
+    EXPECT_NOTHING(&output);
+    delivery->request = first;
+    send_fenced();
+    EXPECT_NOTED(DELETE_A);
+    CU_ASSERT_EQUAL(last.count, 9);
+    CU_ASSERT_EQUAL(last.newest, 109);
+    fixture_close();
+}
+
+static void close_alone(void)
+{
+    struct session *other;
+
+    open_online();
+    other = fixture_get(2);
+    session_end(delivery, user_find(delivery, SLICE(BOB)), &other, NULL,
+                &output);
+    send_close();
+    send_fenced();
+    CU_ASSERT_PTR_NOT_NULL(user_find(delivery, SLICE(BOB)));
+}
+
+static bool is_forgotten(void)
+{
+    return !user_find(delivery, SLICE(BOB));
+}
+
+static void test_nothing_was_on_its_way(void)
+{
+    close_alone();
+    send_replayed(1, last.request, 0, 0);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+static void test_ends_and_no_answer_comes(void)
+{
+    close_alone();
+    replay_tick(delivery, clock_now_ms() + 9000, &output);
+    CU_ASSERT_FALSE(is_forgotten());
+    replay_tick(delivery, clock_now_ms() + 10000, &output);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(is_forgotten());
+    send_replayed(1, last.request, 9, 0);
+    EXPECT_NOTHING(&output);
+    fixture_close();
+}
+
+static void test_ends_with_older_archive(void)
+{
+    close_alone();
+    send_replayed_by("older", 1, last.request, 9, 0);
+    EXPECT_NOTHING(&output);
+    CU_ASSERT_TRUE(is_forgotten());
+    fixture_close();
+}
+
+static void test_ends_and_page_comes_back(void)
+{
+    close_alone();
+    send_replayed(1, last.request, 9, 0);
+    EXPECT_NOTED(FENCE_A);
+    send_fenced();
+    EXPECT_NOTED(DELETE_A);
+    CU_ASSERT_TRUE(is_forgotten());
     fixture_close();
 }
 
@@ -263,7 +433,15 @@ int main(void)
         {"what passes meanwhile", test_other_stanzas_pass},
         {"outdated and repeated answers", test_outdated_answers},
         {"answers without the request", test_answers_without_request},
-        {"the session is lost", test_session_lost},
+        {"the session goes away", test_session_goes_away},
+        {"the only session goes away", test_nobody_is_left},
+        {"... with an older archive", test_away_with_older_archive},
+        {"the session ends", test_session_ends},
+        {"the last one ends", test_last_session_ends},
+        {"... and nothing was on its way", test_nothing_was_on_its_way},
+        {"... and no answer comes", test_ends_and_no_answer_comes},
+        {"... with an older archive", test_ends_with_older_archive},
+        {"... with a page on its way", test_ends_and_page_comes_back},
         {"what starts a replay", test_when_it_starts},
     };
 
