@@ -65,6 +65,7 @@ void daemon_announce(struct daemon *daemon)
     event.declined = slice_of(declined);
     event.serves = serves_encode(daemon, &serves);
     event.partitions = daemon->common.partitions;
+    event.domain = slice_of(daemon->common.domain);
     event.version = SLICE(OCEAN_VERSION);
     event.address = slice_of(daemon->address);
     event_encode(&encoded, &event);
@@ -100,13 +101,32 @@ static void check_partitions(struct daemon *daemon, const struct event *event)
               (unsigned long)event->partitions, SLICE_FORMAT(event->node));
 }
 
+/* Those who are there were right, or were first. */
+static void check_domain(struct daemon *daemon, const struct event *event)
+{
+    if (!members_is_stranger(daemon->members, event) ||
+        !(slice_is(event->state, "up") || slice_is(event->state, "draining")))
+        return;
+    log_fatal(EX_CONFIG,
+              "domain is %s here and %.*s at %.*s; it is one for the whole "
+              "cluster",
+              daemon->common.domain, SLICE_FORMAT(event->domain),
+              SLICE_FORMAT(event->node));
+}
+
+static void check_cluster(struct daemon *daemon, const struct event *event)
+{
+    check_partitions(daemon, event);
+    check_domain(daemon, event);
+}
+
 /* The node queue. */
 
 static void node_event(struct daemon *daemon, const struct event *event)
 {
     if (event->type == EVENT_MEMBER_ANNOUNCE) {
         if (daemon->state == MEMBER_STARTING)
-            check_partitions(daemon, event);
+            check_cluster(daemon, event);
         members_heard(daemon->members, event);
     } else if (daemon->spec->node_event) {
         daemon->spec->node_event(daemon->owner, event);
@@ -229,10 +249,20 @@ static void on_member_changed(void *owner, const struct member *member)
         daemon->spec->members.changed(daemon->owner, member);
 }
 
+/* So that it hears of us while it is starting, and stops. */
+static void on_stranger(void *owner, const struct member *member)
+{
+    struct daemon *daemon = owner;
+
+    (void)member;
+    daemon_announce(daemon);
+}
+
 static const struct member_hooks member_hooks = {
     .joined = on_member_joined,
     .left = on_member_left,
     .changed = on_member_changed,
+    .stranger = on_stranger,
 };
 
 /* Time. */
@@ -316,9 +346,9 @@ struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
     log_init(spec->kind, daemon->node);
     daemon_check_environment(daemon);
     daemon_loop_init(daemon);
-    daemon->members =
-        members_create(daemon->node, (unsigned)daemon->common.grace_seconds,
-                       &member_hooks, daemon);
+    daemon->members = members_create(daemon->node, daemon->common.domain,
+                                     (unsigned)daemon->common.grace_seconds,
+                                     &member_hooks, daemon);
     daemon_bus_init(daemon);
     log_info("started version=%s domain=%s broker=%s:%lu", OCEAN_VERSION,
              daemon->common.domain, daemon->common.broker_host,

@@ -147,9 +147,30 @@ def refused_login_is_named(cluster):
           'user "ocean-tool" to vhost "none": 530' in done.stdout, done.stdout)
 
 
+def other_domain_is_refused(cluster):
+    """The newcomer stops; those who are there go on, and if they hear of it at
+    all they say once that it does not count."""
+    alice, bob = cluster.client("alice"), cluster.client("bob")
+    for name in ("frontend.2", "delivery.2", "roster.2"):
+        process = cluster.start(name, OCEAN_DOMAIN="other.example")
+        check(process.wait(20) == os.EX_CONFIG, "exit status of " + name)
+        errors = [line for line in cluster.log(name).splitlines() if " ERROR " in line]
+        check(len(errors) == 1 and "domain is other.example here and localhost at " in errors[0],
+              str(errors))
+        for there in ("frontend.1", "delivery.1", "presence.1"):
+            said = [line for line in cluster.log(there).splitlines()
+                    if "member %s-" % name in line]
+            check(len(said) <= 1 and all("does not count" in line for line in said),
+                  str(said))
+    alice.message("bob@localhost", "all is as it was")
+    bob.wait_message("all is as it was")
+    check(".2-" not in cluster.ctl("status").stdout, "nobody is taken for a member")
+
+
 def second_up_starts_what_has_died():
     with Cluster() as cluster:
         refused_login_is_named(cluster)
+        other_domain_is_refused(cluster)
         alice = cluster.client("alice")
         done = cluster.launcher("up", "--frontends", "3")
         check("already up" in done.stdout, done.stdout)
