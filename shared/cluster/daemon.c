@@ -341,6 +341,7 @@ struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
         daemon_load(spec->kind, daemon->tables, daemon->configs,
                     ARRAY_SIZE(daemon->tables), argc, argv);
     daemon_check_common(&daemon->common);
+    daemon_check_own(spec, owner, daemon->config_file, argv);
     log_set_level((enum log_level)daemon->common.log_level);
     daemon_name(daemon);
     log_init(spec->kind, daemon->node);

@@ -56,10 +56,14 @@ def certificate_errors():
         subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as broker:
         def path(name):
             return os.path.join(folder, name)
 
+        broker.bind(("127.0.0.1", free_port(16000, 20000)))
+        broker.listen()
+        broker.setblocking(False)
+        broker_port = str(broker.getsockname()[1])
         for name in ("own.key", "other.key"):
             openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path(name))
         openssl("ec", "-in", path("own.key"), "-aes128", "-passout", "pass:x", "-out",
@@ -73,10 +77,24 @@ def certificate_errors():
                 ("own.pem", "own.pem", "private_key", "expected a PEM private key"),
                 ("own.pem", "secret.key", "private_key", "without a passphrase"),
                 ("own.pem", "other.key", "private_key", "expected the key of the certificate")):
-            out = run("frontend", "--certificate", path(certificate), "--private-key", path(key),
-                      "--port", str(free_port(10000, 14000)))
             bad = path(certificate if option == "certificate" else key)
-            check('%s: cannot use "%s": ' % (option, bad) in out and reason in out, out)
+            with open(path("ocean.conf"), "w") as file:
+                file.write('certificate = "%s";\nprivate_key = "%s";\n'
+                           % (path(certificate), path(key)))
+            out = run("frontend", "--config", file.name, "--broker-port", broker_port)
+            where = "%s:%d: %s" % (file.name, 1 if option == "certificate" else 2, option)
+            check('%s: cannot use "%s": ' % (where, bad) in out and reason in out, out)
+            out = run("frontend", "--certificate", path(certificate), "--private-key", path(key),
+                      "--broker-port", broker_port)
+            where = "--" + option.replace("_", "-")
+            check('%s: cannot use "%s": ' % (where, bad) in out and reason in out, out)
+        out = run("frontend", "--broker-port", broker_port)
+        check("certificate: expected a file unless tls is off" in out, out)
+        try:
+            broker.accept()
+            check(False, "it has connected to the broker first")
+        except BlockingIOError:
+            pass
 
 
 def no_broker_is_named_and_nothing_waited_for():

@@ -174,6 +174,37 @@ static void test_sources(void)
     CU_ASSERT_EQUAL(unsetenv("OCEAN_NUMBER"), 0);
 }
 
+/* Of "number": the strongest source of those that have it. */
+static void test_where(void)
+{
+    char program[] = "test", option[] = "--wait", value[] = "1s";
+    char number[] = "--number", nine[] = "9";
+    char *other[] = {program, option, value, NULL};
+    char *argv[] = {program, number, nine, NULL};
+    struct buffer where = BUFFER_EMPTY;
+
+    write_file("colour = \"red\";");
+    config_where("number", path, other, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "number");
+    buffer_clear(&where);
+    config_where("number", NULL, other, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "number");
+    buffer_clear(&where);
+    write_file("colour = \"red\";\nnumber = 5;");
+    config_where("number", path, other, &where);
+    CU_ASSERT_EQUAL(strncmp(where.data, path, strlen(path)), 0);
+    CU_ASSERT_STRING_EQUAL(where.data + strlen(path), ":2: number");
+    buffer_clear(&where);
+    CU_ASSERT_EQUAL(setenv("OCEAN_NUMBER", "8", 1), 0);
+    config_where("number", path, other, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "OCEAN_NUMBER");
+    buffer_clear(&where);
+    config_where("number", path, argv, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "--number");
+    CU_ASSERT_EQUAL(unsetenv("OCEAN_NUMBER"), 0);
+    buffer_deinit(&where);
+}
+
 static void test_bad_arguments(void)
 {
     static const char *const bad[][2] = {{"--no-such", "1"},
@@ -232,9 +263,13 @@ static void test_strays(void)
 }
 
 static const struct unit_case cases[] = {
-    {"values", test_values},   {"bad files", test_bad_files},
-    {"sources", test_sources}, {"bad arguments", test_bad_arguments},
-    {"reload", test_reload},   {"strays", test_strays},
+    {"values", test_values},
+    {"bad files", test_bad_files},
+    {"sources", test_sources},
+    {"where", test_where},
+    {"bad arguments", test_bad_arguments},
+    {"reload", test_reload},
+    {"strays", test_strays},
 };
 
 int main(void)
