@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/config_syntax.h"
 #include "base/config_value.h"
 #include "base/memory.h"
 
@@ -137,7 +138,6 @@ static bool load_setting(const struct sources *sources, const char *file,
 static bool read_file(const struct sources *sources, const char *file,
                       config_t *config)
 {
-    struct buffer where = BUFFER_EMPTY;
     int error;
 
     errno = 0;
@@ -147,9 +147,9 @@ static bool read_file(const struct sources *sources, const char *file,
     if (config_error_type(config) != CONFIG_ERR_PARSE)
         return complain(sources, file,
                         error ? strerror(error) : "expected a plain file");
-    buffer_appendf(&where, "%s:%d", file, config_error_line(config));
-    complain(sources, where.data, config_error_text(config));
-    buffer_deinit(&where);
+    buffer_clear(sources->error);
+    config_syntax_explain(config, sources->tables, sources->count,
+                          sources->error);
     return false;
 }
 

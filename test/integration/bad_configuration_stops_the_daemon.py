@@ -36,7 +36,7 @@ def daemon_errors():
         out = with_file("nosuch = 1;\n")
         check(file.name + ":1" in out and "no such option" in out, out)
         out = with_file("domain = ;\n")
-        check(file.name + ":1" in out, out)
+        check(file.name + ":1: syntax error in `domain = ;`: expected `name = value;`" in out, out)
     out = run("frontend", "--config", "nosuch.conf")
     check("nosuch.conf: No such file or directory" in out, out)
     out = run("presence", "--broker-password-file", "/dev/null")

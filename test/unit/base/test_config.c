@@ -156,6 +156,36 @@ static void test_bad_files(void)
     }
 }
 
+/* What stands there and what should, but nothing that may be a secret. */
+static void test_syntax(void)
+{
+    static const struct {
+        const char *text, *line;
+        const char *shown; /* NULL: not to be shown */
+    } bad[] = {
+        {"name = \"a\";\n  number = ;\n", ":2: ", " in `number = ;`: expected"},
+        {"name = ocean;", ":1: ", " in `name = ocean;`: expected"},
+        {"name ocean;", ":1: ", " in `name ocean;`"},
+        {"name = \"a;\ncolour = \"red\";", ":2: ", "further down"},
+        {"secret = s3cret;", ":1: ", NULL},
+        {"secret =\ns3cret;", ":2: ", NULL},
+        {"secrte = s3cret;", ":1: ", NULL},
+        {"name = \"a\"; secret = s3cret;", ":1: ", NULL},
+        {"number = 1;\nnumber = 2;", ":2: ", " in `number = 2;`"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        CU_ASSERT_FALSE(load_text(bad[i].text));
+        CU_ASSERT_EQUAL(strncmp(error.data, path, strlen(path)), 0);
+        if (!strstr(error.data, bad[i].line) || strstr(error.data, "s3cret") ||
+            (bad[i].shown && !strstr(error.data, bad[i].shown))) {
+            printf("\n    %s: %s", bad[i].text, error.data);
+            CU_FAIL("the error does not say it");
+        }
+    }
+    CU_ASSERT_PTR_NULL(strstr(error.data, "expected")); /* of a duplicate */
+}
+
 /* Command line over environment over file. */
 static void test_sources(void)
 {
@@ -263,13 +293,10 @@ static void test_strays(void)
 }
 
 static const struct unit_case cases[] = {
-    {"values", test_values},
-    {"bad files", test_bad_files},
-    {"sources", test_sources},
-    {"where", test_where},
-    {"bad arguments", test_bad_arguments},
-    {"reload", test_reload},
-    {"strays", test_strays},
+    {"values", test_values}, {"bad files", test_bad_files},
+    {"syntax", test_syntax}, {"sources", test_sources},
+    {"where", test_where},   {"bad arguments", test_bad_arguments},
+    {"reload", test_reload}, {"strays", test_strays},
 };
 
 int main(void)
