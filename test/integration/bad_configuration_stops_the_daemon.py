@@ -156,6 +156,10 @@ def refused_login_is_named(cluster):
     for word in ("presence.2", "127.0.0.1:%d" % cluster.broker_port, "trying again",
                  'the login of user "ocean-presence" to vhost "ocean"', "403 ACCESS_REFUSED"):
         check(word in said, said)
+    status = cluster.launcher("status").stdout
+    check("presence.1: pid %d, member of the cluster\n" % cluster.pid("presence.1") in status and
+          "presence.2: pid %d, no member of the cluster; " % process.pid in status and
+          "403 ACCESS_REFUSED" in status, status)
     process.send_signal(signal.SIGTERM)
     check(process.wait(5) == 0, "stopped in order")
     done = subprocess.run([os.path.join(BUILD, "oceanctl"), "--run-dir", cluster.run_dir, "status"],
@@ -163,6 +167,25 @@ def refused_login_is_named(cluster):
                           env={**os.environ, "OCEAN_BROKER_VHOST": "none"})
     check(done.returncode != 0 and done.stdout.count("refuses") == 1 and
           'user "ocean-tool" to vhost "none": 530' in done.stdout, done.stdout)
+
+
+def waiting_says_what_for(cluster):
+    secret = os.path.join(cluster.run_dir, "secrets", "presence")
+    with open(secret) as file:
+        right = file.read()
+    with open(secret, "w") as file:
+        file.write("wrong")
+    scale = subprocess.Popen([os.path.join(ROOT, "deploy", "cluster"), "scale", "presence=2",
+                              "--run-dir", cluster.run_dir],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = scale.stderr.readline()
+    check(said.startswith("cluster: still waiting; presence.2 is no member of the cluster: ") and
+          "403 ACCESS_REFUSED" in said, said)
+    cluster.kill("presence.2")
+    out = scale.communicate(timeout=20)[1]
+    check(scale.returncode != 0 and "presence.2 has stopped" in out, out)
+    with open(secret, "w") as file:
+        file.write(right)
 
 
 def other_domain_is_refused(cluster):
@@ -188,6 +211,7 @@ def other_domain_is_refused(cluster):
 def second_up_starts_what_has_died():
     with Cluster() as cluster:
         refused_login_is_named(cluster)
+        waiting_says_what_for(cluster)
         other_domain_is_refused(cluster)
         alice = cluster.client("alice")
         done = cluster.launcher("up", "--frontends", "3")
