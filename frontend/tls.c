@@ -17,6 +17,7 @@ struct tls_context {
 
 struct tls {
     SSL *ssl;
+    const char *failure; /* static; NULL: none */
     int fd;
 };
 
@@ -160,10 +161,12 @@ static SSL *at_work(const struct tls *tls)
 }
 
 /* What a result of SSL_read or SSL_write that is no count means. */
-static ssize_t no_bytes(const struct tls *tls, int result)
+static ssize_t no_bytes(struct tls *tls, int result)
 {
     int error = SSL_get_error(tls->ssl, result);
 
+    if (error == SSL_ERROR_SSL)
+        tls->failure = ERR_reason_error_string(ERR_peek_error());
     ERR_clear_error();
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0
                                                                          : -1;
@@ -202,6 +205,11 @@ ssize_t tls_write(struct tls *tls, struct slice bytes)
 bool tls_is_established(const struct tls *tls)
 {
     return SSL_is_init_finished(tls->ssl);
+}
+
+const char *tls_failure(const struct tls *tls)
+{
+    return tls->failure;
 }
 
 bool tls_wants_write(const struct tls *tls)

@@ -37,6 +37,9 @@ ssize_t tls_read(struct tls *tls, char *out, size_t room);
 ssize_t tls_write(struct tls *tls, struct slice bytes);
 /* The handshake is over. */
 bool tls_is_established(const struct tls *tls);
+/* What OpenSSL found wrong (static text); NULL: nothing, or the peer has just
+ * gone. */
+const char *tls_failure(const struct tls *tls);
 /* The last of them could not go on because the socket takes no more. */
 bool tls_wants_write(const struct tls *tls);
 /* Says goodbye if that does not block. */
