@@ -14,7 +14,10 @@
 #include "cluster/daemon_options.h"
 #include "cluster/daemon_private.h"
 
-enum { TICK_MS = 1000 };
+enum {
+    TICK_MS = 1000,
+    NEWCOMER_TURNS = 5, /* everybody has been heard by then */
+};
 
 /* Announcements. */
 
@@ -101,11 +104,9 @@ static void check_partitions(struct daemon *daemon, const struct event *event)
               (unsigned long)event->partitions, SLICE_FORMAT(event->node));
 }
 
-/* Those who are there were right, or were first. */
 static void check_domain(struct daemon *daemon, const struct event *event)
 {
-    if (!members_is_stranger(daemon->members, event) ||
-        !(slice_is(event->state, "up") || slice_is(event->state, "draining")))
+    if (!members_is_stranger(daemon->members, event))
         return;
     log_fatal(EX_CONFIG,
               "domain is %s here and %.*s at %.*s; it is one for the whole "
@@ -114,8 +115,13 @@ static void check_domain(struct daemon *daemon, const struct event *event)
               SLICE_FORMAT(event->node));
 }
 
-static void check_cluster(struct daemon *daemon, const struct event *event)
+/* Who comes last gives way, so that it takes nothing from those who are there.
+ */
+static void check_newcomer(struct daemon *daemon, const struct event *event)
 {
+    if (daemon->turn >= NEWCOMER_TURNS || event->mark <= daemon->turn ||
+        slice_is(event->state, "leaving"))
+        return;
     check_partitions(daemon, event);
     check_domain(daemon, event);
 }
@@ -125,8 +131,7 @@ static void check_cluster(struct daemon *daemon, const struct event *event)
 static void node_event(struct daemon *daemon, const struct event *event)
 {
     if (event->type == EVENT_MEMBER_ANNOUNCE) {
-        if (daemon->state == MEMBER_STARTING)
-            check_cluster(daemon, event);
+        check_newcomer(daemon, event);
         members_heard(daemon->members, event);
     } else if (daemon->spec->node_event) {
         daemon->spec->node_event(daemon->owner, event);
@@ -249,7 +254,7 @@ static void on_member_changed(void *owner, const struct member *member)
         daemon->spec->members.changed(daemon->owner, member);
 }
 
-/* So that it hears of us while it is starting, and stops. */
+/* So that it hears of us while it is new, and stops. */
 static void on_stranger(void *owner, const struct member *member)
 {
     struct daemon *daemon = owner;
@@ -273,7 +278,8 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 
     (void)fd;
     (void)what;
-    daemon->turn++;
+    if (bus_is_connected(daemon->bus))
+        daemon->turn++;
     daemon_announce(daemon);
     if (daemon->spec->tick)
         daemon->spec->tick(daemon->owner, clock_now_ms());
