@@ -136,7 +136,7 @@ deps:
 	    dpkg-query -W -f='$${db:Status-Status}\n' $$p 2>/dev/null \
 	        | grep -qx installed || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
-	    echo "installing:" $$missing; \
+	    echo 'installing packages:' $$missing >&2; \
 	    policy=/usr/sbin/policy-rc.d; made=; \
 	    if [ ! -e $$policy ]; then made=1; \
 	        printf '#!/bin/sh\nexit 101\n' | $(SUDO) tee $$policy >/dev/null; \
@@ -366,6 +366,7 @@ format-check:
 OPTIONS ?=
 
 up: deps
+	+@$(MAKE) --no-print-directory -q all || echo 'building' >&2
 	+@$(MAKE) --no-print-directory -j2 all >/dev/null
 	@deploy/cluster up --frontends 2 --demo $(OPTIONS)
 

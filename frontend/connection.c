@@ -120,16 +120,14 @@ static void say_goodbye(struct connection *connection)
     watch_readable(connection->watch, true);
 }
 
-/* Nobody can be told anything, not even its end, before the handshake is over.
- */
-static bool is_mute(const struct connection *connection)
+bool connection_is_mute(const struct connection *connection)
 {
     return connection->tls && !tls_is_established(connection->tls);
 }
 
 void connection_flush(struct connection *connection)
 {
-    if (connection->is_broken || is_mute(connection))
+    if (connection->is_broken || connection_is_mute(connection))
         buffer_deinit(&connection->output);
     while (connection->output.size) {
         ssize_t sent = send_some(connection);

@@ -71,6 +71,8 @@ void connection_write(struct connection *connection, struct slice bytes);
 struct buffer *connection_output(struct connection *connection);
 /* What is queued now does not count as taken too slowly. */
 void connection_grant_output(struct connection *connection);
+/* Nobody can be told anything, not even its end: it is in a TLS handshake. */
+bool connection_is_mute(const struct connection *connection);
 /* Everything queued goes out now, as far as the socket takes it. */
 void connection_flush(struct connection *connection);
 /* Sends what can be sent within a while, then ends and frees it. */

@@ -3,7 +3,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
 
 #include "arrival.h"
 #include "base/clock.h"
@@ -207,30 +206,37 @@ static void on_tick(void *owner, uint64_t now_ms)
 
 /* TLS. */
 
-static const char *private_key(const struct frontend_config *config)
+static struct tls_files tls_files(const struct frontend_config *config)
 {
-    return *config->private_key ? config->private_key : config->certificate;
+    return (struct tls_files){config->certificate, *config->private_key
+                                                       ? config->private_key
+                                                       : config->certificate};
 }
 
 static void on_reloaded(void *owner)
 {
     struct frontend *frontend = owner;
+    struct tls_files files = tls_files(&frontend->config);
 
     if (frontend->tls)
-        tls_context_reload(frontend->tls, frontend->config.certificate,
-                           private_key(&frontend->config));
+        tls_context_reload(frontend->tls, &files);
 }
 
-static void start_tls(struct frontend *frontend)
+static const char *start_tls(void *owner, struct buffer *why_out)
 {
+    struct frontend *frontend = owner;
     const struct frontend_config *config = &frontend->config;
+    struct tls_files files = tls_files(config);
+    const char *option = NULL;
 
     if (config->tls == TLS_OFF)
-        return;
-    if (!*config->certificate)
-        log_fatal(EX_CONFIG, "certificate: expected a file unless tls is off");
-    frontend->tls =
-        tls_context_create(config->certificate, private_key(config));
+        return NULL;
+    if (!*config->certificate) {
+        buffer_append_text(why_out, "expected a file unless tls is off");
+        return "certificate";
+    }
+    frontend->tls = tls_context_create(&files, &option, why_out);
+    return option;
 }
 
 /* Resumption. */
@@ -254,6 +260,7 @@ static void derive_token_key(struct frontend *frontend)
 const struct daemon_spec frontend_spec = {
     .kind = "frontend",
     .service = SERVICE_NONE,
+    .check = start_tls,
     .node_event = on_node_event,
     .bus = {.pressure = on_pressure, .unroutable = on_unroutable},
     .members = {.joined = learn_services, .changed = learn_services},
@@ -289,7 +296,6 @@ void frontend_init(struct frontend *frontend, struct daemon *daemon)
     mallopt(M_ARENA_MAX, 2); /* else each thread grows one of its own */
     frontend->daemon = daemon;
     frontend->domain = slice_of(daemon_common(daemon)->domain);
-    start_tls(frontend);
     derive_token_key(frontend);
     start_tables(frontend);
     listener_open(frontend);

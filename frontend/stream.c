@@ -154,9 +154,22 @@ static void write_end(struct connection *connection, enum stream_error error,
     buffer_append_text(out, "</stream:stream>");
 }
 
+static void log_no_handshake(const struct connection *connection,
+                             const char *reason)
+{
+    const char *failure = tls_failure(connection->tls);
+
+    log_info("connection %s: TLS handshake failed reason=\"%s\"",
+             connection->address, failure ? failure : reason);
+}
+
 static void log_closed(const struct connection *connection, const char *reason)
 {
-    if (connection->state != STREAM_STATE_CLOSED)
+    if (connection->state == STREAM_STATE_CLOSED)
+        return;
+    if (connection_is_mute(connection))
+        log_no_handshake(connection, reason);
+    else
         log_debug("connection %s: closed reason=\"%s\"", connection->address,
                   reason);
 }

@@ -4,9 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
-#include <sysexits.h>
 
-#include "base/buffer.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -19,6 +17,7 @@ struct tls_context {
 
 struct tls {
     SSL *ssl;
+    const char *failure; /* static; NULL: none */
     int fd;
 };
 
@@ -36,13 +35,13 @@ static void set_options(SSL_CTX *context)
 }
 
 /* The first error is the cause of the others. */
-static void explain(struct buffer *why_out, const char *option,
-                    const char *file, const char *expected)
+static void explain(struct buffer *why_out, const char *file,
+                    const char *expected)
 {
     unsigned long code = ERR_peek_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
-    buffer_appendf(why_out, "%s: cannot use \"%s\": ", option, file);
+    buffer_appendf(why_out, "cannot use \"%s\": ", file);
     if (ERR_SYSTEM_ERROR(code))
         buffer_append_text(why_out, strerror(ERR_GET_REASON(code)));
     else
@@ -66,8 +65,26 @@ static int no_passphrase(char *out, int room, int is_writing, void *argument)
     return -1;
 }
 
-/* NULL: why_out says what is wrong. */
-static SSL_CTX *load(const char *certificate, const char *private_key,
+/* The option whose file cannot be used, and why_out; or NULL. */
+static const char *load_files(SSL_CTX *context, const struct tls_files *files,
+                              struct buffer *why_out)
+{
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1) {
+        explain(why_out, files->certificate, "a PEM certificate");
+        return "certificate";
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, files->private_key,
+                                    SSL_FILETYPE_PEM) != 1 &&
+        !is_other_key())
+        explain(why_out, files->private_key,
+                "a PEM private key without a passphrase");
+    else if (SSL_CTX_check_private_key(context) != 1)
+        explain(why_out, files->private_key, "the key of the certificate");
+    return why_out->size ? "private_key" : NULL;
+}
+
+static SSL_CTX *load(const struct tls_files *files, const char **option_out,
                      struct buffer *why_out)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -75,49 +92,43 @@ static SSL_CTX *load(const char *certificate, const char *private_key,
     BUG_ON(!context);
     set_options(context);
     SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-    ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
-        explain(why_out, "certificate", certificate, "a PEM certificate");
-    else if (SSL_CTX_use_PrivateKey_file(context, private_key,
-                                         SSL_FILETYPE_PEM) != 1 &&
-             !is_other_key())
-        explain(why_out, "private_key", private_key,
-                "a PEM private key without a passphrase");
-    else if (SSL_CTX_check_private_key(context) != 1)
-        explain(why_out, "private_key", private_key,
-                "the key of the certificate");
-    if (!why_out->size)
+    *option_out = load_files(context, files, why_out);
+    if (!*option_out)
         return context;
     SSL_CTX_free(context);
     return NULL;
 }
 
-struct tls_context *tls_context_create(const char *certificate,
-                                       const char *private_key)
+struct tls_context *tls_context_create(const struct tls_files *files,
+                                       const char **option_out,
+                                       struct buffer *why_out)
 {
-    struct tls_context *context = memory_new(sizeof(*context));
-    struct buffer why = BUFFER_EMPTY;
+    SSL_CTX *loaded = load(files, option_out, why_out);
+    struct tls_context *context;
 
-    context->context = load(certificate, private_key, &why);
-    if (!context->context)
-        log_fatal(EX_CONFIG, "%s", why.data);
+    if (!loaded)
+        return NULL;
+    context = memory_new(sizeof(*context));
+    context->context = loaded;
     context->socket = BIO_new(BIO_s_socket());
     BUG_ON(!context->socket);
     return context;
 }
 
-void tls_context_reload(struct tls_context *context, const char *certificate,
-                        const char *private_key)
+void tls_context_reload(struct tls_context *context,
+                        const struct tls_files *files)
 {
     struct buffer why = BUFFER_EMPTY;
-    SSL_CTX *fresh = load(certificate, private_key, &why);
+    const char *option;
+    SSL_CTX *fresh = load(files, &option, &why);
 
     if (fresh) {
         SSL_CTX_free(context->context); /* connections hold on to it */
         context->context = fresh;
-        log_info("certificate read again from %s", certificate);
+        log_info("certificate read again from %s", files->certificate);
     } else {
-        log_error("%s; going on with the former certificate", why.data);
+        log_error("%s: %s; going on with the former certificate", option,
+                  why.data);
     }
     buffer_deinit(&why);
 }
@@ -150,10 +161,12 @@ static SSL *at_work(const struct tls *tls)
 }
 
 /* What a result of SSL_read or SSL_write that is no count means. */
-static ssize_t no_bytes(const struct tls *tls, int result)
+static ssize_t no_bytes(struct tls *tls, int result)
 {
     int error = SSL_get_error(tls->ssl, result);
 
+    if (error == SSL_ERROR_SSL)
+        tls->failure = ERR_reason_error_string(ERR_peek_error());
     ERR_clear_error();
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0
                                                                          : -1;
@@ -192,6 +205,11 @@ ssize_t tls_write(struct tls *tls, struct slice bytes)
 bool tls_is_established(const struct tls *tls)
 {
     return SSL_is_init_finished(tls->ssl);
+}
+
+const char *tls_failure(const struct tls *tls)
+{
+    return tls->failure;
 }
 
 bool tls_wants_write(const struct tls *tls)

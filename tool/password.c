@@ -73,15 +73,35 @@ char *password_prepare(const char *text, const char **error_out)
 
 static void read_line(FILE *file, char *line, const char *from)
 {
+    size_t size;
+
     if (!fgets(line, PASSWORD_MAX, file)) {
-        fprintf(stderr, "oceanctl: no password in %s\n", from);
+        fprintf(stderr,
+                "oceanctl: %s is empty; expected one line, the password\n",
+                from);
         exit(EX_NOINPUT);
     }
     if (strlen(line) == PASSWORD_MAX - 1 && line[PASSWORD_MAX - 2] != '\n') {
         fprintf(stderr, "oceanctl: the password is too long\n");
         exit(EX_DATAERR);
     }
-    line[strcspn(line, "\r\n")] = '\0';
+    size = strcspn(line, "\n");
+    if (size && line[size - 1] == '\r')
+        size--;
+    line[size] = '\0';
+}
+
+/* More of them would say that it is another file than was meant. */
+static void read_only_line(FILE *file, char *line, const char *from)
+{
+    read_line(file, line, from);
+    if (getc(file) == EOF)
+        return;
+    fprintf(stderr,
+            "oceanctl: %s has more than one line; expected only the "
+            "password\n",
+            from);
+    exit(EX_DATAERR);
 }
 
 static void ask(const char *prompt, char *line)
@@ -127,7 +147,7 @@ char *password_read(const char *file, const char *whose)
     if (!file) {
         ask_twice(whose, line);
     } else if (!strcmp(file, "-")) {
-        read_line(stdin, line, "standard input");
+        read_only_line(stdin, line, "standard input");
     } else {
         FILE *stream = fopen(file, "re");
 
@@ -135,7 +155,7 @@ char *password_read(const char *file, const char *whose)
             fprintf(stderr, "oceanctl: cannot read %s\n", file);
             exit(EX_NOINPUT);
         }
-        read_line(stream, line, file);
+        read_only_line(stream, line, file);
         fclose(stream);
     }
     password = password_prepare(line, &error);

@@ -12,9 +12,9 @@
 char *password_prepare(const char *text, const char **error_out);
 void password_wipe(char **password);
 
-/* From a file ("-": standard input) or, file NULL, asked twice at the
- * terminal; prepared.  Exits when there is none.  The caller wipes and frees
- * it. */
+/* From a file ("-": standard input) of one line or, file NULL, asked twice at
+ * the terminal; prepared.  Exits when there is none, or a second line.  The
+ * caller wipes and frees it. */
 char *password_read(const char *file, const char *whose);
 
 /* Of a prepared password: appends the field `keys` of account.set (an encoded

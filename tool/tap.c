@@ -12,7 +12,7 @@ struct tap {
     uint64_t count;       /* 0: no limit */
     uint64_t seconds;
     uint64_t seen;
-    unsigned queues;
+    unsigned queues, started;
     bool with_payload;
 };
 
@@ -81,6 +81,20 @@ static void on_message(void *argument, struct bus_message *message)
     }
 }
 
+static void on_started(void *argument)
+{
+    struct tool *tool = argument;
+    struct tap *tap = tool->state;
+
+    if (++tap->started != tap->queues) /* it starts again after a break */
+        return;
+    if (tap->type == EVENT_TYPE_COUNT)
+        fprintf(stderr, "oceanctl: listening to %s\n", tap->what);
+    else
+        fprintf(stderr, "oceanctl: listening to %u queues for %s\n",
+                tap->queues, tap->what);
+}
+
 static void open_tap(struct tool *tool, const char *exchange, const char *key)
 {
     struct tap *tap = tool->state;
@@ -93,6 +107,7 @@ static void open_tap(struct tool *tool, const char *exchange, const char *key)
         .consumer_tag = daemon_node(tool->daemon),
         .no_ack = true,
         .received = on_message,
+        .started = on_started,
         .argument = tool,
     };
 

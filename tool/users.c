@@ -2,15 +2,20 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "password.h"
 #include "tool.h"
 
-/* user add, passwd, del: one request, one answer. */
+/* user add, passwd, del: one request, one answer.  Nobody is asked to type a
+ * password in vain: before that we look whether there is such an account. */
 struct one_user {
     const char *jid;
     const char *password_file;
+    bool is_looking;
 };
+
+enum { REQUEST_SET = 1, REQUEST_LOOK };
 
 static void parse_one(struct tool *tool, int argc, char **argv)
 {
@@ -41,7 +46,7 @@ static void account_event_init(struct tool *tool, struct event *event,
     event->request = request;
 }
 
-static void begin_set(struct tool *tool)
+static void set_password(struct tool *tool)
 {
     const struct one_user *one = tool->state;
     char *account = tool_account(tool, one->jid);
@@ -49,9 +54,10 @@ static void begin_set(struct tool *tool)
     struct buffer keys = BUFFER_EMPTY;
     struct event event;
 
+    tool->began_ms = clock_now_ms(); /* typing takes its time */
     password_derive(slice_of(password), &keys);
     password_wipe(&password);
-    account_event_init(tool, &event, EVENT_ACCOUNT_SET, account, 1);
+    account_event_init(tool, &event, EVENT_ACCOUNT_SET, account, REQUEST_SET);
     event.subtype =
         tool->command == &command_user_add ? SLICE("create") : SLICE("replace");
     event.keys = buffer_slice(&keys);
@@ -61,13 +67,39 @@ static void begin_set(struct tool *tool)
     memory_free(&account);
 }
 
+static void look(struct tool *tool)
+{
+    struct one_user *one = tool->state;
+    char *account = tool_account(tool, one->jid);
+    struct event event;
+
+    one->is_looking = true;
+    account_event_init(tool, &event, EVENT_AUTH_KEYS_ASK, account,
+                       REQUEST_LOOK);
+    event.mechanism = SLICE("SCRAM-SHA-256");
+    output_to_user(&tool->output, SERVICE_ROSTER, event.to, &event);
+    tool_publish(tool);
+    memory_free(&account);
+}
+
+static void begin_set(struct tool *tool)
+{
+    const struct one_user *one = tool->state;
+
+    if (one->password_file)
+        set_password(tool);
+    else
+        look(tool);
+}
+
 static void begin_delete(struct tool *tool)
 {
     const struct one_user *one = tool->state;
     char *account = tool_account(tool, one->jid);
     struct event event;
 
-    account_event_init(tool, &event, EVENT_ACCOUNT_DELETE, account, 1);
+    account_event_init(tool, &event, EVENT_ACCOUNT_DELETE, account,
+                       REQUEST_SET);
     output_to_user(&tool->output, SERVICE_ROSTER, event.to, &event);
     tool_publish(tool);
     memory_free(&account);
@@ -82,16 +114,32 @@ static const char *explain(struct slice condition)
     return "refused";
 }
 
-static void on_answer(struct tool *tool, const struct event *event)
+static void refuse(struct tool *tool, struct slice condition)
 {
     const struct one_user *one = tool->state;
 
-    if (event->type != EVENT_ACCOUNT_ANSWER || event->request != 1)
-        return;
+    fprintf(stderr, "oceanctl: %s: %s\n", one->jid, explain(condition));
+    tool_finish(tool, TOOL_EXIT_REFUSED);
+}
+
+static void looked(struct tool *tool, bool exists)
+{
+    struct one_user *one = tool->state;
+    bool may_exist = tool->command != &command_user_add;
+
+    one->is_looking = false;
+    if (exists == may_exist)
+        set_password(tool);
+    else
+        refuse(tool, exists ? SLICE("conflict") : SLICE("item-not-found"));
+}
+
+static void done(struct tool *tool, const struct event *event)
+{
+    const struct one_user *one = tool->state;
+
     if (slice_is_set(event->condition)) {
-        fprintf(stderr, "oceanctl: %s: %s\n", one->jid,
-                explain(event->condition));
-        tool_finish(tool, TOOL_EXIT_REFUSED);
+        refuse(tool, event->condition);
         return;
     }
     printf("%s: %s\n", one->jid,
@@ -99,6 +147,16 @@ static void on_answer(struct tool *tool, const struct event *event)
            : tool->command == &command_user_del ? "deleted"
                                                 : "password changed");
     tool_finish(tool, TOOL_EXIT_DONE);
+}
+
+static void on_answer(struct tool *tool, const struct event *event)
+{
+    const struct one_user *one = tool->state;
+
+    if (event->type == EVENT_ACCOUNT_ANSWER && event->request == REQUEST_SET)
+        done(tool, event);
+    else if (event->type == EVENT_AUTH_KEYS && one->is_looking)
+        looked(tool, !slice_is_set(event->condition));
 }
 
 const struct tool_command command_user_add = {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/config_syntax.h"
 #include "base/config_value.h"
 #include "base/memory.h"
 
@@ -105,6 +106,13 @@ static bool setting_text(const config_setting_t *setting, struct buffer *out)
     }
 }
 
+static void setting_where(const config_setting_t *setting, const char *file,
+                          struct buffer *out)
+{
+    buffer_appendf(out, "%s:%u: %s", file, config_setting_source_line(setting),
+                   config_setting_name(setting));
+}
+
 static bool load_setting(const struct sources *sources, const char *file,
                          const config_setting_t *setting)
 {
@@ -114,8 +122,7 @@ static bool load_setting(const struct sources *sources, const char *file,
     struct buffer value = BUFFER_EMPTY;
     bool is_loaded;
 
-    buffer_appendf(&where, "%s:%u: %s", file,
-                   config_setting_source_line(setting), name);
+    setting_where(setting, file, &where);
     if (!found.option)
         is_loaded = complain(sources, where.data, "there is no such option");
     else if (!setting_text(setting, &value))
@@ -131,7 +138,6 @@ static bool load_setting(const struct sources *sources, const char *file,
 static bool read_file(const struct sources *sources, const char *file,
                       config_t *config)
 {
-    struct buffer where = BUFFER_EMPTY;
     int error;
 
     errno = 0;
@@ -141,9 +147,9 @@ static bool read_file(const struct sources *sources, const char *file,
     if (config_error_type(config) != CONFIG_ERR_PARSE)
         return complain(sources, file,
                         error ? strerror(error) : "expected a plain file");
-    buffer_appendf(&where, "%s:%d", file, config_error_line(config));
-    complain(sources, where.data, config_error_text(config));
-    buffer_deinit(&where);
+    buffer_clear(sources->error);
+    config_syntax_explain(config, sources->tables, sources->count,
+                          sources->error);
     return false;
 }
 
@@ -313,6 +319,54 @@ bool config_load(const struct option_table *tables, void *const *configs,
     return load_defaults(&sources) && load_file(&sources, file) &&
            load_environment(&sources) && load_arguments(&sources, argc, argv) &&
            check_required(&sources);
+}
+
+/* The strongest source that has it, as config_load takes them. */
+
+static bool where_in_arguments(const char *option, char **argv,
+                               struct buffer *out)
+{
+    for (; *argv && !out->size; argv++) {
+        char *name = argument_name(*argv);
+
+        if (name && !strcmp(name, option))
+            buffer_append_text(out, *argv);
+        memory_free(&name);
+    }
+    return out->size > 0;
+}
+
+static bool where_in_environment(const char *option, struct buffer *out)
+{
+    environment_name(option, out);
+    if (getenv(out->data))
+        return true;
+    buffer_clear(out);
+    return false;
+}
+
+static void where_in_file(const char *option, const char *file,
+                          struct buffer *out)
+{
+    const config_setting_t *setting = NULL;
+    config_t config;
+
+    config_init(&config);
+    if (file && config_read_file(&config, file))
+        setting = config_lookup(&config, option);
+    if (setting)
+        setting_where(setting, file, out);
+    else
+        buffer_append_text(out, option);
+    config_destroy(&config);
+}
+
+void config_where(const char *option, const char *file, char **argv,
+                  struct buffer *out)
+{
+    if (!where_in_arguments(option, argv, out) &&
+        !where_in_environment(option, out))
+        where_in_file(option, file, out);
 }
 
 /* A dry run into copies first: an error must change nothing. */

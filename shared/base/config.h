@@ -61,6 +61,11 @@ bool config_load(const struct option_table *tables, void *const *configs,
 bool config_reload(const struct option_table *tables, void *const *configs,
                    size_t table_count, const char *file,
                    struct buffer *error_out) WARN_UNUSED;
+/* Where an option that was loaded got its value from: "ocean.conf:12: tls",
+ * "OCEAN_TLS", "--tls", or, of a default, its name alone.  `argv` ends with
+ * NULL. */
+void config_where(const char *option, const char *file, char **argv,
+                  struct buffer *out);
 /* Calls `found` with the name of each OCEAN_* variable that is no option of
  * `tables` nor in `others` (spelled as options, NULL-terminated). */
 void config_find_strays(const struct option_table *tables, size_t table_count,

@@ -14,7 +14,10 @@
 #include "cluster/daemon_options.h"
 #include "cluster/daemon_private.h"
 
-enum { TICK_MS = 1000 };
+enum {
+    TICK_MS = 1000,
+    NEWCOMER_TURNS = 5, /* everybody has been heard by then */
+};
 
 /* Announcements. */
 
@@ -65,6 +68,7 @@ void daemon_announce(struct daemon *daemon)
     event.declined = slice_of(declined);
     event.serves = serves_encode(daemon, &serves);
     event.partitions = daemon->common.partitions;
+    event.domain = slice_of(daemon->common.domain);
     event.version = SLICE(OCEAN_VERSION);
     event.address = slice_of(daemon->address);
     event_encode(&encoded, &event);
@@ -100,13 +104,34 @@ static void check_partitions(struct daemon *daemon, const struct event *event)
               (unsigned long)event->partitions, SLICE_FORMAT(event->node));
 }
 
+static void check_domain(struct daemon *daemon, const struct event *event)
+{
+    if (!members_is_stranger(daemon->members, event))
+        return;
+    log_fatal(EX_CONFIG,
+              "domain is %s here and %.*s at %.*s; it is one for the whole "
+              "cluster",
+              daemon->common.domain, SLICE_FORMAT(event->domain),
+              SLICE_FORMAT(event->node));
+}
+
+/* Who comes last gives way, so that it takes nothing from those who are there.
+ */
+static void check_newcomer(struct daemon *daemon, const struct event *event)
+{
+    if (daemon->turn >= NEWCOMER_TURNS || event->mark <= daemon->turn ||
+        slice_is(event->state, "leaving"))
+        return;
+    check_partitions(daemon, event);
+    check_domain(daemon, event);
+}
+
 /* The node queue. */
 
 static void node_event(struct daemon *daemon, const struct event *event)
 {
     if (event->type == EVENT_MEMBER_ANNOUNCE) {
-        if (daemon->state == MEMBER_STARTING)
-            check_partitions(daemon, event);
+        check_newcomer(daemon, event);
         members_heard(daemon->members, event);
     } else if (daemon->spec->node_event) {
         daemon->spec->node_event(daemon->owner, event);
@@ -229,10 +254,20 @@ static void on_member_changed(void *owner, const struct member *member)
         daemon->spec->members.changed(daemon->owner, member);
 }
 
+/* So that it hears of us while it is new, and stops. */
+static void on_stranger(void *owner, const struct member *member)
+{
+    struct daemon *daemon = owner;
+
+    (void)member;
+    daemon_announce(daemon);
+}
+
 static const struct member_hooks member_hooks = {
     .joined = on_member_joined,
     .left = on_member_left,
     .changed = on_member_changed,
+    .stranger = on_stranger,
 };
 
 /* Time. */
@@ -243,7 +278,8 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
 
     (void)fd;
     (void)what;
-    daemon->turn++;
+    if (bus_is_connected(daemon->bus))
+        daemon->turn++;
     daemon_announce(daemon);
     if (daemon->spec->tick)
         daemon->spec->tick(daemon->owner, clock_now_ms());
@@ -311,14 +347,15 @@ struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
         daemon_load(spec->kind, daemon->tables, daemon->configs,
                     ARRAY_SIZE(daemon->tables), argc, argv);
     daemon_check_common(&daemon->common);
+    daemon_check_own(spec, owner, daemon->config_file, argv);
     log_set_level((enum log_level)daemon->common.log_level);
     daemon_name(daemon);
     log_init(spec->kind, daemon->node);
     daemon_check_environment(daemon);
     daemon_loop_init(daemon);
-    daemon->members =
-        members_create(daemon->node, (unsigned)daemon->common.grace_seconds,
-                       &member_hooks, daemon);
+    daemon->members = members_create(daemon->node, daemon->common.domain,
+                                     (unsigned)daemon->common.grace_seconds,
+                                     &member_hooks, daemon);
     daemon_bus_init(daemon);
     log_info("started version=%s domain=%s broker=%s:%lu", OCEAN_VERSION,
              daemon->common.domain, daemon->common.broker_host,

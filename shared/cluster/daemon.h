@@ -46,6 +46,10 @@ struct daemon_spec {
     struct option_table options;
     void *config; /* filled; owned by the caller; texts freed by
                      daemon_stop */
+    /* At start, before anything is connected, may be NULL: are the files good
+     * that options name?  What it reads it may keep.  The option that is not,
+     * and why_out; NULL: all is well. */
+    const char *(*check)(void *owner, struct buffer *why_out);
     const char *const *serves;
     /* An event in our node queue that the daemon itself does not consume
      * (announcements).  May be NULL. */

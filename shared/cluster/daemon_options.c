@@ -226,6 +226,19 @@ void daemon_check_common(struct daemon_common *common)
     read_password(common);
 }
 
+void daemon_check_own(const struct daemon_spec *spec, void *owner,
+                      const char *file, char **argv)
+{
+    struct buffer where = BUFFER_EMPTY;
+    struct buffer why = BUFFER_EMPTY;
+    const char *option = spec->check ? spec->check(owner, &why) : NULL;
+
+    if (!option)
+        return;
+    config_where(option, file, argv, &where);
+    log_fatal(EX_CONFIG, "%s: %s", where.data, why.data);
+}
+
 void daemon_bus_config(const struct daemon_common *common, const char *kind,
                        const char *node, struct bus_config *config_out)
 {

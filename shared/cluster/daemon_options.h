@@ -16,6 +16,10 @@ char *daemon_load(const char *kind, const struct option_table *tables,
                   char **argv);
 /* What a table cannot say; prepares the domain; exits on an error. */
 void daemon_check_common(struct daemon_common *common);
+/* What the daemon itself knows of its options (daemon_spec.check); exits if it
+ * cannot use one.  `file` and `argv` as daemon_load left them. */
+void daemon_check_own(const struct daemon_spec *spec, void *owner,
+                      const char *file, char **argv);
 /* Borrows the texts of `common` and `node`. */
 void daemon_bus_config(const struct daemon_common *common, const char *kind,
                        const char *node, struct bus_config *config_out);

@@ -29,7 +29,7 @@ struct daemon {
     char node[NAME_MAX_BYTES];
     uint64_t boot;
     uint64_t sequence;
-    uint64_t turn; /* of announcing, one a second */
+    uint64_t turn; /* of announcing, one a second while connected */
     enum member_state state;
     char address[NAME_MAX_BYTES];
     bool is_draining;

@@ -163,6 +163,7 @@ struct event {
     struct slice shares;   /* a letter per partition: - s o, see member.h */
     struct slice declined; /* likewise: - x */
     uint64_t partitions;
+    struct slice domain; /* XMPP domain served; prepared */
     struct slice version;
     struct slice address; /* of a client; of a listening frontend */
     /* Fields this version does not know: raw key, value ..., passed on. */

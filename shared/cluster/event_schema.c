@@ -98,12 +98,12 @@ const struct event_schema event_schemas[EVENT_TYPE_COUNT] = {
                                    "roster (to)"},
     [EVENT_AUTH_KEYS_ASK] = {"auth.keys.ask", EVENT_TRANSIENT,
                              BIT(TO) | BIT(MECHANISM) | ASKING_FIELDS,
-                             "frontend", "roster (to)"},
+                             "frontend, oceanctl", "roster (to)"},
     [EVENT_AUTH_KEYS] = {"auth.keys", EVENT_TRANSIENT,
                          BIT(REQUEST) | BIT(MECHANISM) | BIT(SALT) |
                              BIT(ITERATIONS) | BIT(STORED_KEY) |
                              BIT(SERVER_KEY),
-                         "roster", "frontend (node queue)"},
+                         "roster", "who asked (node queue)"},
     [EVENT_LOGIN_FAILED] = {"login.failed", EVENT_TRANSIENT, BIT(TO),
                             "frontend", "roster (to)"},
     [EVENT_ACCOUNT_SET] = {"account.set", EVENT_DURABLE,

@@ -68,6 +68,7 @@
     X(DECLINED, "declined", TEXT, declined, NULL,                              \
       "a letter per partition: - x")                                           \
     X(PARTITIONS, "partitions", NUMBER, partitions, NULL, "of the cluster")    \
+    X(DOMAIN, "domain", TEXT, domain, NULL, "XMPP domain of the cluster")      \
     X(VERSION, "version", TEXT, version, NULL, "of the software")              \
     X(ADDRESS, "address", TEXT, address, NULL, "network address")
 

@@ -12,6 +12,7 @@ enum { FRESH_MS = 3000 };
 struct members {
     const struct member_hooks *hooks;
     void *owner;
+    const char *domain;
     unsigned grace;
     char self[NAME_MAX_BYTES];
     uint64_t heard_self_ms; /* 0: never */
@@ -21,12 +22,14 @@ struct members {
     size_t room;
 };
 
-struct members *members_create(const char *self, unsigned grace,
-                               const struct member_hooks *hooks, void *owner)
+struct members *members_create(const char *self, const char *domain,
+                               unsigned grace, const struct member_hooks *hooks,
+                               void *owner)
 {
     struct members *members = memory_new(sizeof(*members));
 
     snprintf(members->self, sizeof(members->self), "%s", self);
+    members->domain = domain;
     members->grace = grace;
     members->hooks = hooks;
     members->owner = owner;
@@ -111,7 +114,7 @@ static void member_leave(struct members *members, size_t position,
             (members->count - position) * sizeof(*members->list));
     log_write(log_level_of(member), "member %s: left%s", member->node,
               in_order ? "" : " without a word");
-    if (members->hooks->left)
+    if (members->hooks->left && !member->is_stranger)
         members->hooks->left(members->owner, member, in_order);
     member_free(member);
 }
@@ -174,6 +177,31 @@ static void own_heard(struct members *members, const struct event *announce)
     members_grow_older(members);
 }
 
+bool members_is_stranger(const struct members *members,
+                         const struct event *announce)
+{
+    return slice_is_set(announce->domain) &&
+           !slice_is(announce->domain, members->domain);
+}
+
+/* Kept like a member, so that it is spoken of once. */
+static void stranger_joined(struct members *members, struct member *member,
+                            const struct event *announce)
+{
+    member->is_stranger = true;
+    log_error("member %s: its domain is %.*s, ours %s: it does not count",
+              member->node, SLICE_FORMAT(announce->domain), members->domain);
+    if (members->hooks->stranger)
+        members->hooks->stranger(members->owner, member);
+}
+
+static void member_joined(struct members *members, const struct member *member)
+{
+    log_write(log_level_of(member), "member %s: joined", member->node);
+    if (members->hooks->joined)
+        members->hooks->joined(members->owner, member);
+}
+
 void members_heard(struct members *members, const struct event *announce)
 {
     bool is_there;
@@ -191,13 +219,12 @@ void members_heard(struct members *members, const struct event *announce)
     member = is_there ? members->list[position]
                       : member_insert(members, position, announce);
     is_changed = member_update(member, announce);
-    if (!is_there) {
-        log_write(log_level_of(member), "member %s: joined", member->node);
-        if (members->hooks->joined)
-            members->hooks->joined(members->owner, member);
-    } else if (is_changed && members->hooks->changed) {
+    if (!is_there && members_is_stranger(members, announce))
+        stranger_joined(members, member, announce);
+    else if (!is_there)
+        member_joined(members, member);
+    else if (is_changed && !member->is_stranger && members->hooks->changed)
         members->hooks->changed(members->owner, member);
-    }
     if (member->is_self)
         own_heard(members, announce);
 }
@@ -211,6 +238,8 @@ const struct member *members_next(const struct members *members,
     if (member)
         position =
             member_position(members, slice_of(member->node), &is_there) + 1;
+    while (position < members->count && members->list[position]->is_stranger)
+        position++;
     return position < members->count ? members->list[position] : NULL;
 }
 
@@ -220,7 +249,9 @@ const struct member *members_find(const struct members *members,
     bool is_there;
     size_t position = member_position(members, node, &is_there);
 
-    return is_there ? members->list[position] : NULL;
+    return is_there && !members->list[position]->is_stranger
+               ? members->list[position]
+               : NULL;
 }
 
 bool member_declines(const struct member *member, unsigned partition)

@@ -33,6 +33,7 @@ struct member {
     uint64_t heard_ms; /* its last announcement, monotonic */
     unsigned silent;   /* own announcements since then */
     bool is_self;
+    bool is_stranger; /* serves another domain: given to hooks.stranger only */
 };
 
 struct members;
@@ -43,12 +44,19 @@ struct member_hooks {
     void (*left)(void *owner, const struct member *member, bool in_order);
     /* Shares, what it declines, state or what it serves changed. */
     void (*changed)(void *owner, const struct member *member);
+    /* Heard for the first time, of another domain: it does not count. */
+    void (*stranger)(void *owner, const struct member *member);
 };
 
-/* `grace` = own announcements that may come back without one of the other's:
- * DESIGN 3: 5. */
-struct members *members_create(const char *self, unsigned grace,
-                               const struct member_hooks *hooks, void *owner);
+/* `domain` is the one we serve, borrowed.  `grace` = own announcements that may
+ * come back without one of the other's: DESIGN 3: 5. */
+struct members *members_create(const char *self, const char *domain,
+                               unsigned grace, const struct member_hooks *hooks,
+                               void *owner);
+/* It serves another domain than ours.  One that does not say which, because it
+ * is of an older version, does not. */
+bool members_is_stranger(const struct members *members,
+                         const struct event *announce);
 /* An announcement from anybody, ourselves included.  `mark` is the number of
  * the sender's last turn (one a second). */
 void members_heard(struct members *members, const struct event *announce);

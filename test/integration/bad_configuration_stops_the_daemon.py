@@ -36,7 +36,7 @@ def daemon_errors():
         out = with_file("nosuch = 1;\n")
         check(file.name + ":1" in out and "no such option" in out, out)
         out = with_file("domain = ;\n")
-        check(file.name + ":1" in out, out)
+        check(file.name + ":1: syntax error in `domain = ;`: expected `name = value;`" in out, out)
     out = run("frontend", "--config", "nosuch.conf")
     check("nosuch.conf: No such file or directory" in out, out)
     out = run("presence", "--broker-password-file", "/dev/null")
@@ -56,10 +56,14 @@ def certificate_errors():
         subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as broker:
         def path(name):
             return os.path.join(folder, name)
 
+        broker.bind(("127.0.0.1", free_port(16000, 20000)))
+        broker.listen()
+        broker.setblocking(False)
+        broker_port = str(broker.getsockname()[1])
         for name in ("own.key", "other.key"):
             openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path(name))
         openssl("ec", "-in", path("own.key"), "-aes128", "-passout", "pass:x", "-out",
@@ -73,10 +77,24 @@ def certificate_errors():
                 ("own.pem", "own.pem", "private_key", "expected a PEM private key"),
                 ("own.pem", "secret.key", "private_key", "without a passphrase"),
                 ("own.pem", "other.key", "private_key", "expected the key of the certificate")):
-            out = run("frontend", "--certificate", path(certificate), "--private-key", path(key),
-                      "--port", str(free_port(10000, 14000)))
             bad = path(certificate if option == "certificate" else key)
-            check('%s: cannot use "%s": ' % (option, bad) in out and reason in out, out)
+            with open(path("ocean.conf"), "w") as file:
+                file.write('certificate = "%s";\nprivate_key = "%s";\n'
+                           % (path(certificate), path(key)))
+            out = run("frontend", "--config", file.name, "--broker-port", broker_port)
+            where = "%s:%d: %s" % (file.name, 1 if option == "certificate" else 2, option)
+            check('%s: cannot use "%s": ' % (where, bad) in out and reason in out, out)
+            out = run("frontend", "--certificate", path(certificate), "--private-key", path(key),
+                      "--broker-port", broker_port)
+            where = "--" + option.replace("_", "-")
+            check('%s: cannot use "%s": ' % (where, bad) in out and reason in out, out)
+        out = run("frontend", "--broker-port", broker_port)
+        check("certificate: expected a file unless tls is off" in out, out)
+        try:
+            broker.accept()
+            check(False, "it has connected to the broker first")
+        except BlockingIOError:
+            pass
 
 
 def no_broker_is_named_and_nothing_waited_for():
@@ -138,6 +156,10 @@ def refused_login_is_named(cluster):
     for word in ("presence.2", "127.0.0.1:%d" % cluster.broker_port, "trying again",
                  'the login of user "ocean-presence" to vhost "ocean"', "403 ACCESS_REFUSED"):
         check(word in said, said)
+    status = cluster.launcher("status").stdout
+    check("presence.1: pid %d, member of the cluster\n" % cluster.pid("presence.1") in status and
+          "presence.2: pid %d, no member of the cluster; " % process.pid in status and
+          "403 ACCESS_REFUSED" in status, status)
     process.send_signal(signal.SIGTERM)
     check(process.wait(5) == 0, "stopped in order")
     done = subprocess.run([os.path.join(BUILD, "oceanctl"), "--run-dir", cluster.run_dir, "status"],
@@ -147,9 +169,58 @@ def refused_login_is_named(cluster):
           'user "ocean-tool" to vhost "none": 530' in done.stdout, done.stdout)
 
 
+def waiting_says_what_for(cluster):
+    secret = os.path.join(cluster.run_dir, "secrets", "presence")
+    with open(secret) as file:
+        right = file.read()
+    with open(secret, "w") as file:
+        file.write("wrong")
+    scale = subprocess.Popen([os.path.join(ROOT, "deploy", "cluster"), "scale", "presence=2",
+                              "--run-dir", cluster.run_dir],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = scale.stderr.readline()
+    check(said.startswith("cluster: still waiting; presence.2 is no member of the cluster: ") and
+          "403 ACCESS_REFUSED" in said, said)
+    cluster.kill("presence.2")
+    out = scale.communicate(timeout=20)[1]
+    check(scale.returncode != 0 and "presence.2 has stopped" in out, out)
+    with open(secret, "w") as file:
+        file.write(right)
+
+
+def other_partitions_are_refused(cluster):
+    for name in ("frontend.2", "delivery.2"):
+        process = cluster.start(name, OCEAN_PARTITIONS="16")
+        check(process.wait(20) == os.EX_CONFIG, "exit status of " + name)
+        check("partitions is 16 here and 8 at " in cluster.log(name), cluster.log(name))
+
+
+def other_domain_is_refused(cluster):
+    """The newcomer stops; those who are there go on, and if they hear of it at
+    all they say once that it does not count."""
+    alice, bob = cluster.client("alice"), cluster.client("bob")
+    for name in ("frontend.2", "delivery.2", "roster.2"):
+        process = cluster.start(name, OCEAN_DOMAIN="other.example")
+        check(process.wait(20) == os.EX_CONFIG, "exit status of " + name)
+        said = [line for line in cluster.log(name).splitlines() if " ERROR " in line]
+        check("domain is other.example here and localhost at " in said[-1], str(said))
+        for there in ("frontend.1", "delivery.1", "presence.1"):
+            said = [line for line in cluster.log(there).splitlines()
+                    if "its domain is other.example" in line and name in line]
+            check(len(said) <= 1, str(said))
+    alice.message("bob@localhost", "all is as it was")
+    bob.wait_message("all is as it was")
+    check(".2-" not in cluster.ctl("status").stdout, "nobody is taken for a member")
+
+
 def second_up_starts_what_has_died():
     with Cluster() as cluster:
+        check(cluster.said.startswith("cluster: starting the broker"), cluster.said)
+        check("\x1b" not in cluster.log("rabbitmq.1"), "no colours in the log")
         refused_login_is_named(cluster)
+        waiting_says_what_for(cluster)
+        other_partitions_are_refused(cluster)
+        other_domain_is_refused(cluster)
         alice = cluster.client("alice")
         done = cluster.launcher("up", "--frontends", "3")
         check("already up" in done.stdout, done.stdout)

@@ -36,6 +36,13 @@ def test():
         none = ctl("user", "passwd", "nobody@localhost", "--password-file", "-",
                    stdin="x\n", ok=False)
         check("no such account" in none.stderr, none.stderr)
+        # Before anything is typed; and there is no terminal here to type at.
+        for command, name, word in (("passwd", "nobody", "no such account"),
+                                    ("add", "alice", "exists already"),
+                                    ("passwd", "alice", "no terminal"),
+                                    ("add", "nobody", "no terminal")):
+            asked = ctl("user", command, name + "@localhost", ok=False)
+            check(asked.returncode != 0 and word in asked.stderr, asked.stderr)
 
         names = ["user%d" % i for i in range(300)]
         cluster.add_users(*names)
@@ -65,11 +72,12 @@ def test():
         tap = subprocess.Popen(
             [os.path.join(BUILD, "oceanctl"), "--run-dir", cluster.run_dir, "tap",
              "stanza.route", "--count", "1", "--seconds", "30"],
-            stdout=subprocess.PIPE, text=True)
-        while tap.poll() is None:
-            user.message("user7@localhost", "tapped")
-            user.wait_message("tapped")
-        line = tap.stdout.read()
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check(tap.stderr.readline() == "oceanctl: listening to 34 queues for stanza.route\n",
+              "it says when it is ready")
+        user.message("user7@localhost", "tapped")
+        line = tap.communicate(timeout=20)[0]
+        user.wait_message("tapped")
         check("stanza.route" in line and "user7@localhost/r" in line, line)
         check("tapped" not in line, "bodies are not shown unasked: " + line)
 

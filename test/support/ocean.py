@@ -88,6 +88,7 @@ class Cluster:
         self.port = free_port(10000, 14000, [10 * i for i in range(frontends)])
         self.broker_port = free_port(16000, 20000, (10000, 10100, 10200))
         self.clients = []
+        self.said = ""  # what the launcher printed
 
     # A broker that was there before.
 
@@ -142,7 +143,7 @@ class Cluster:
                      "--frontends", str(self.frontends)]
         for name, count in self.counts.items():
             arguments += ["--" + name.replace("_", "-"), str(count)]
-        self.launcher("up", *arguments)
+        self.said = self.launcher("up", *arguments).stdout
         self.add_users(*self.users)
 
     def __enter__(self):

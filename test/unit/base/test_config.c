@@ -156,6 +156,36 @@ static void test_bad_files(void)
     }
 }
 
+/* What stands there and what should, but nothing that may be a secret. */
+static void test_syntax(void)
+{
+    static const struct {
+        const char *text, *line;
+        const char *shown; /* NULL: not to be shown */
+    } bad[] = {
+        {"name = \"a\";\n  number = ;\n", ":2: ", " in `number = ;`: expected"},
+        {"name = ocean;", ":1: ", " in `name = ocean;`: expected"},
+        {"name ocean;", ":1: ", " in `name ocean;`"},
+        {"name = \"a;\ncolour = \"red\";", ":2: ", "further down"},
+        {"secret = s3cret;", ":1: ", NULL},
+        {"secret =\ns3cret;", ":2: ", NULL},
+        {"secrte = s3cret;", ":1: ", NULL},
+        {"name = \"a\"; secret = s3cret;", ":1: ", NULL},
+        {"number = 1;\nnumber = 2;", ":2: ", " in `number = 2;`"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        CU_ASSERT_FALSE(load_text(bad[i].text));
+        CU_ASSERT_EQUAL(strncmp(error.data, path, strlen(path)), 0);
+        if (!strstr(error.data, bad[i].line) || strstr(error.data, "s3cret") ||
+            (bad[i].shown && !strstr(error.data, bad[i].shown))) {
+            printf("\n    %s: %s", bad[i].text, error.data);
+            CU_FAIL("the error does not say it");
+        }
+    }
+    CU_ASSERT_PTR_NULL(strstr(error.data, "expected")); /* of a duplicate */
+}
+
 /* Command line over environment over file. */
 static void test_sources(void)
 {
@@ -172,6 +202,37 @@ static void test_sources(void)
     buffer_append_byte(&error, '\0');
     CU_ASSERT_PTR_NOT_NULL(strstr(error.data, "OCEAN_NUMBER"));
     CU_ASSERT_EQUAL(unsetenv("OCEAN_NUMBER"), 0);
+}
+
+/* Of "number": the strongest source of those that have it. */
+static void test_where(void)
+{
+    char program[] = "test", option[] = "--wait", value[] = "1s";
+    char number[] = "--number", nine[] = "9";
+    char *other[] = {program, option, value, NULL};
+    char *argv[] = {program, number, nine, NULL};
+    struct buffer where = BUFFER_EMPTY;
+
+    write_file("colour = \"red\";");
+    config_where("number", path, other, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "number");
+    buffer_clear(&where);
+    config_where("number", NULL, other, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "number");
+    buffer_clear(&where);
+    write_file("colour = \"red\";\nnumber = 5;");
+    config_where("number", path, other, &where);
+    CU_ASSERT_EQUAL(strncmp(where.data, path, strlen(path)), 0);
+    CU_ASSERT_STRING_EQUAL(where.data + strlen(path), ":2: number");
+    buffer_clear(&where);
+    CU_ASSERT_EQUAL(setenv("OCEAN_NUMBER", "8", 1), 0);
+    config_where("number", path, other, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "OCEAN_NUMBER");
+    buffer_clear(&where);
+    config_where("number", path, argv, &where);
+    CU_ASSERT_STRING_EQUAL(where.data, "--number");
+    CU_ASSERT_EQUAL(unsetenv("OCEAN_NUMBER"), 0);
+    buffer_deinit(&where);
 }
 
 static void test_bad_arguments(void)
@@ -232,9 +293,10 @@ static void test_strays(void)
 }
 
 static const struct unit_case cases[] = {
-    {"values", test_values},   {"bad files", test_bad_files},
-    {"sources", test_sources}, {"bad arguments", test_bad_arguments},
-    {"reload", test_reload},   {"strays", test_strays},
+    {"values", test_values}, {"bad files", test_bad_files},
+    {"syntax", test_syntax}, {"sources", test_sources},
+    {"where", test_where},   {"bad arguments", test_bad_arguments},
+    {"reload", test_reload}, {"strays", test_strays},
 };
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "unit.h"
+#include "catch.h"
 
 #include <stdio.h>
 
@@ -7,8 +7,10 @@
 
 enum { GRACE = 5, PARTITIONS = 64 };
 
+#define DOMAIN "localhost"
+
 struct seen {
-    unsigned joined, left, left_in_order, changed;
+    unsigned joined, left, left_in_order, changed, strangers;
     char last[NAME_MAX_BYTES];
 };
 
@@ -37,24 +39,52 @@ static void on_changed(void *owner, const struct member *member)
     seen->changed++;
 }
 
-static const struct member_hooks hooks = {on_joined, on_left, on_changed};
+static void on_stranger(void *owner, const struct member *member)
+{
+    struct seen *seen = owner;
+
+    seen->strangers++;
+    snprintf(seen->last, sizeof(seen->last), "%s", member->node);
+}
+
+static const struct member_hooks hooks = {on_joined, on_left, on_changed,
+                                          on_stranger};
+
+static void announcement_init(struct event *event, const char *node,
+                              const char *kind, const char *state,
+                              const char *shares)
+{
+    static uint64_t turn;
+
+    event_init(event, EVENT_MEMBER_ANNOUNCE);
+    event->origin = 1;
+    event->node = slice_of(node);
+    event->service = slice_of(kind);
+    event->state = slice_of(state);
+    event->shares = slice_of(shares);
+    event->partitions = PARTITIONS;
+    event->mark = ++turn;
+}
 
 static void hear_declining(struct members *members, const char *node,
                            const char *kind, const char *state,
                            const char *shares, const char *declined)
 {
-    static uint64_t turn;
     struct event event;
 
-    event_init(&event, EVENT_MEMBER_ANNOUNCE);
-    event.origin = 1;
-    event.node = slice_of(node);
-    event.service = slice_of(kind);
-    event.state = slice_of(state);
-    event.shares = slice_of(shares);
+    announcement_init(&event, node, kind, state, shares);
     event.declined = slice_of(declined);
-    event.partitions = PARTITIONS;
-    event.mark = ++turn;
+    members_heard(members, &event);
+}
+
+static void hear_of_domain(struct members *members, const char *domain,
+                           const char *node, const char *state,
+                           const char *shares)
+{
+    struct event event;
+
+    announcement_init(&event, node, "delivery", state, shares);
+    event.domain = slice_of(domain);
     members_heard(members, &event);
 }
 
@@ -67,7 +97,8 @@ static void hear(struct members *members, const char *node, const char *kind,
 static void silence_counts_only_while_own_announcements_return(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
 
     hear(members, "other", "delivery", "up", "--");
     CU_ASSERT_EQUAL(seen.joined, 1);
@@ -91,7 +122,8 @@ static void silence_counts_only_while_own_announcements_return(void)
 static void leaving_is_told_at_once(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
 
     hear(members, "other", "delivery", "up", "--");
     hear(members, "other", "delivery", "leaving", "--");
@@ -106,7 +138,8 @@ static void leaving_is_told_at_once(void)
 static void only_real_changes_are_told(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
 
     hear(members, "other", "delivery", "starting", "--");
     hear(members, "other", "delivery", "starting", "--");
@@ -128,7 +161,8 @@ static void only_real_changes_are_told(void)
 static void the_walk_is_sorted_and_complete(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
     static const char *const nodes[] = {"b", "a", "ab", "c", "aa"};
     static const char *const sorted[] = {"a", "aa", "ab", "b", "c"};
     const struct member *member = NULL;
@@ -167,7 +201,8 @@ static unsigned share(struct members *members, unsigned *owned,
 static void nobody_owns_more_than_its_part(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
     static char owners[PARTITIONS][NAME_MAX_BYTES];
     unsigned owned[10];
     unsigned moved;
@@ -192,7 +227,8 @@ static void nobody_owns_more_than_its_part(void)
 static void a_standby_owns_when_the_owner_dies(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
     struct member_share before[PARTITIONS];
     struct member_share after[PARTITIONS];
     const struct member *heirs[PARTITIONS] = {0};
@@ -225,7 +261,8 @@ static const char first_half[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 static void who_declines_a_partition_is_not_given_it(void)
 {
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
     struct member_share shares[PARTITIONS];
     const struct member *old;
     unsigned owned[10] = {0};
@@ -255,7 +292,8 @@ static void what_others_decline_goes_to_who_has_the_least(void)
 {
     static char all[PARTITIONS + 1];
     struct seen seen = {0};
-    struct members *members = members_create("me", GRACE, &hooks, &seen);
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
     struct member_share shares[PARTITIONS];
     static char owners[PARTITIONS][NAME_MAX_BYTES];
     unsigned owned[10];
@@ -279,11 +317,84 @@ static void what_others_decline_goes_to_who_has_the_least(void)
     members_destroy(&members);
 }
 
+static void a_stranger_does_not_count(void)
+{
+    struct seen seen = {0};
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
+    const struct member *member = NULL;
+    struct member_share shares[PARTITIONS];
+    struct buffer log = BUFFER_EMPTY;
+    struct catch caught;
+
+    catch_begin(&caught);
+    hear_of_domain(members, "other", "d0", "starting", "--");
+    hear_of_domain(members, "other", "d0", "up", "oo");
+    hear_of_domain(members, DOMAIN, "d1", "up", "--");
+    catch_end(&caught, &log);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(log.data, "member d0: its domain is other, ours localhost"));
+    CU_ASSERT_EQUAL(strchr(log.data, '\n') - log.data, (long)log.size - 1);
+    buffer_deinit(&log);
+    CU_ASSERT_EQUAL(seen.strangers, 1);
+    CU_ASSERT_EQUAL(seen.joined, 1);
+    CU_ASSERT_EQUAL(seen.changed, 0);
+    CU_ASSERT_PTR_NULL(members_find(members, SLICE("d0")));
+    member = members_next(members, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(member);
+    CU_ASSERT_STRING_EQUAL(member->node, "d1");
+    CU_ASSERT_PTR_NULL(members_next(members, member));
+    members_share(members, SERVICE_DELIVERY, PARTITIONS, shares);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        CU_ASSERT_PTR_EQUAL(shares[i].owner, member);
+        CU_ASSERT_PTR_NULL(shares[i].standby);
+        CU_ASSERT_PTR_EQUAL(members_first(members, SERVICE_DELIVERY, i),
+                            member);
+    }
+    members_destroy(&members);
+}
+
+static void a_stranger_goes_unnoticed(void)
+{
+    struct seen seen = {0};
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
+
+    struct buffer log = BUFFER_EMPTY;
+    struct catch caught;
+
+    catch_begin(&caught);
+    hear_of_domain(members, "other", "d0", "up", "");
+    hear_of_domain(members, "other", "d1", "up", "");
+    hear_of_domain(members, "other", "d1", "leaving", "");
+    for (int i = 0; i <= GRACE; i++)
+        hear(members, "me", "delivery", "up", "");
+    CU_ASSERT_EQUAL(seen.left, 0);
+    hear_of_domain(members, "other", "d0", "up", ""); /* it had been given up */
+    CU_ASSERT_EQUAL(seen.strangers, 3);
+    catch_end(&caught, &log);
+    buffer_deinit(&log);
+    members_destroy(&members);
+}
+
+/* It is of a version that did not have the field. */
+static void who_does_not_say_its_domain_is_no_stranger(void)
+{
+    struct seen seen = {0};
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
+
+    hear_of_domain(members, NULL, "d0", "up", "");
+    CU_ASSERT_EQUAL(seen.strangers, 0);
+    CU_ASSERT_PTR_NOT_NULL(members_find(members, SLICE("d0")));
+    members_destroy(&members);
+}
+
 static void the_first_is_the_same_for_everybody(void)
 {
     struct seen seen = {0};
-    struct members *one = members_create("me", GRACE, &hooks, &seen);
-    struct members *other = members_create("you", GRACE, &hooks, &seen);
+    struct members *one = members_create("me", DOMAIN, GRACE, &hooks, &seen);
+    struct members *other = members_create("you", DOMAIN, GRACE, &hooks, &seen);
 
     CU_ASSERT_PTR_NULL(members_first(one, SERVICE_DELIVERY, 7));
     hear(one, "d0", "delivery", "up", "");
@@ -312,6 +423,10 @@ int main(void)
          who_declines_a_partition_is_not_given_it},
         {"what others decline goes to who has the least",
          what_others_decline_goes_to_who_has_the_least},
+        {"a stranger does not count", a_stranger_does_not_count},
+        {"a stranger goes unnoticed", a_stranger_goes_unnoticed},
+        {"who does not say its domain is no stranger",
+         who_does_not_say_its_domain_is_no_stranger},
         {"the first is the same for everybody",
          the_first_is_the_same_for_everybody},
     };

@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "catch.h"
 #include "folder.h"
 
 #include <openssl/pem.h>
@@ -68,7 +69,7 @@ struct secure {
     struct connection *connection; /* the frontend's side */
 };
 
-static void handshake(struct secure *secure)
+static bool handshake(struct secure *secure)
 {
     int result;
 
@@ -77,10 +78,10 @@ static void handshake(struct secure *secure)
         pump();
     } while (result != 1 &&
              SSL_get_error(secure->ssl, result) == SSL_ERROR_WANT_READ);
-    CU_ASSERT_EQUAL_FATAL(result, 1);
+    return result == 1;
 }
 
-static void secure_open(struct secure *secure)
+static void secure_start(struct secure *secure)
 {
     client_open(&secure->client);
     secure->connection = TAILQ_LAST(&frontend->connections, connection_list);
@@ -90,7 +91,12 @@ static void secure_open(struct secure *secure)
     secure->context = SSL_CTX_new(TLS_client_method());
     secure->ssl = SSL_new(secure->context);
     SSL_set_fd(secure->ssl, secure->client.fd);
-    handshake(secure);
+}
+
+static void secure_open(struct secure *secure)
+{
+    secure_start(secure);
+    CU_ASSERT_TRUE_FATAL(handshake(secure));
 }
 
 static void secure_close(struct secure *secure)
@@ -306,6 +312,75 @@ static void test_no_handshake(void)
     close_frontend();
 }
 
+/* What the frontend logs of a client that has asked for TLS. */
+
+static void log_begin(struct catch *caught)
+{
+    log_set_level(LOG_LEVEL_INFO);
+    catch_begin(caught);
+}
+
+static void log_end(struct catch *caught, const char *reason)
+{
+    struct buffer log = BUFFER_EMPTY;
+    char wanted[128];
+
+    catch_end(caught, &log);
+    log_set_level(LOG_LEVEL_ERROR);
+    snprintf(wanted, sizeof(wanted), ": TLS handshake failed reason=\"%s\"\n",
+             reason);
+    if (!log.size || !strstr(log.data, " INFO ") ||
+        !strstr(log.data, " connection 127.0.0.1:") ||
+        !strstr(log.data, wanted)) {
+        printf("\n    %s: %s", reason, log.size ? log.data : "nothing\n");
+        CU_FAIL("the reason is not logged");
+    }
+    buffer_deinit(&log);
+}
+
+static void test_no_tls_client(void)
+{
+    static const char *const rows[][2] = {
+        {"", "connection lost"}, /* closes its socket */
+        {"GET / HTTP/1.1\r\n\r\n", "http request"},
+        {HEADER, "wrong version number"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct client client;
+        struct catch caught;
+
+        open_frontend(NULL, NULL);
+        client_open(&client);
+        client_send(&client, HEADER "<starttls xmlns='" NS_TLS "'/>");
+        EXPECT_TEXT(&client, "<proceed xmlns='" NS_TLS "'/>");
+        log_begin(&caught);
+        client_send(&client, rows[i][0]);
+        if (!*rows[i][0])
+            shutdown(client.fd, SHUT_WR);
+        pump();
+        log_end(&caught, rows[i][1]);
+        CU_ASSERT_EQUAL(frontend->connection_count, 0);
+        client_close(&client);
+        close_frontend();
+    }
+}
+
+static void test_refused_certificate(void)
+{
+    struct secure secure;
+    struct catch caught;
+
+    open_frontend(NULL, NULL);
+    secure_start(&secure);
+    SSL_set_verify(secure.ssl, SSL_VERIFY_PEER, NULL);
+    log_begin(&caught);
+    CU_ASSERT_FALSE(handshake(&secure));
+    log_end(&caught, "tlsv1 alert unknown ca");
+    secure_close(&secure);
+    close_frontend();
+}
+
 static const struct unit_case cases[] = {
     {"flood before login", test_flood_before_login},
     {"flood after login", test_flood_after_login},
@@ -313,6 +388,8 @@ static const struct unit_case cases[] = {
     {"waiting", test_waiting},
     {"end with data", test_end_with_data},
     {"no handshake", test_no_handshake},
+    {"no TLS client", test_no_tls_client},
+    {"refused certificate", test_refused_certificate},
 };
 
 int main(void)

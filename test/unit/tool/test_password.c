@@ -10,14 +10,10 @@ enum { FIELDS = 10, LONGEST = 1022 };
 static const struct {
     const char *content, *password;
 } readable[] = {
-    {"secret", "secret"},
-    {"secret\n", "secret"},
-    {"secret\r\n", "secret"},
-    {"secret\nmore\n", "secret"},
-    {" two words \n", " two words "},
+    {"secret", "secret"},     {"secret\n", "secret"},
+    {"secret\r\n", "secret"}, {" two words \n", " two words "},
     {"I\xc2\xadX\n", "IX"}, /* RFC 4013 3: what it is prepared to */
-    {"\xe2\x85\xa8\n", "IX"},
-    {"gr\xc3\xbc\xc3\x9f\n", "gr\xc3\xbc\xc3\x9f"},
+    {"\xe2\x85\xa8\n", "IX"}, {"gr\xc3\xbc\xc3\x9f\n", "gr\xc3\xbc\xc3\x9f"},
 };
 
 static void test_from_file(void)
@@ -75,7 +71,9 @@ static int status_of(void (*run)(void *), const char *content)
 static void test_standard_input(void)
 {
     folder_open(&fixture_folder);
-    CU_ASSERT_EQUAL(status_of(read_standard_input, "secret\nmore\n"), 0);
+    CU_ASSERT_EQUAL(status_of(read_standard_input, "secret\n"), 0);
+    CU_ASSERT_EQUAL(status_of(read_standard_input, "secret\nmore\n"),
+                    EX_DATAERR);
     CU_ASSERT_EQUAL(status_of(read_standard_input, "other"), EX_SOFTWARE);
     CU_ASSERT_EQUAL(status_of(read_standard_input, ""), EX_NOINPUT);
     CU_ASSERT_EQUAL(status_of(read_terminal, "secret\nsecret\n"), EX_NOINPUT);
@@ -90,6 +88,9 @@ static void test_no_password(void)
     CU_ASSERT_EQUAL(status_of(read_password, ""), EX_NOINPUT);
     CU_ASSERT_EQUAL(status_of(read_password, "\n"), EX_DATAERR);
     CU_ASSERT_EQUAL(status_of(read_password, "\r\nsecret"), EX_DATAERR);
+    CU_ASSERT_EQUAL(status_of(read_password, "secret\nmore"), EX_DATAERR);
+    CU_ASSERT_EQUAL(status_of(read_password, "secret\n\n"), EX_DATAERR);
+    CU_ASSERT_EQUAL(status_of(read_password, "secret\rmore\n"), EX_DATAERR);
     folder_path(&fixture_folder, "", "none", path);
     CU_ASSERT_EQUAL(fixture_exit_status(read_password, path), EX_NOINPUT);
     folder_close(&fixture_folder);
