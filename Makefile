@@ -21,7 +21,7 @@ LIBRARIES := librabbitmq libevent_core libevent_pthreads libgsasl libidn \
 	msgpack libconfig jansson libxxhash sqlite3 libxml-2.0 openssl
 
 # build/<variant>/: release (default), debug, asan, tsan, fuzz, chaos (release
-# with crash points: shared/base/crash.h)
+# with crash points: shared/base/crash.h; asan has them, too)
 VARIANT ?= release
 OUT := build/$(VARIANT)
 BIN := $(if $(filter release,$(VARIANT)),build/bin,$(OUT)/bin)
@@ -57,7 +57,7 @@ endif
 FLAGS_release := -O2 -g $(HARDENING)
 FLAGS_chaos := $(FLAGS_release) -DOCEAN_CRASH_POINTS
 FLAGS_debug := -O0 -g3
-FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer \
+FLAGS_asan := -O1 -g -DOCEAN_CRASH_POINTS -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
@@ -228,12 +228,15 @@ client: all
 	@$(SIDE_BY_SIDE) $(CLIENT_TESTS)
 
 # Test builds only: services that kill themselves at every crash point, and
-# events that crash their handler.  HITS: of each point.
-CHAOS := OCEAN_BUILD=$(CURDIR)/build/chaos/bin
+# events that crash their handler.  HITS: of each point.  CHAOS_VARIANT: which
+# build; a signal has to kill, whatever a sanitizer would make of it.
+CHAOS_VARIANT ?= chaos
+CHAOS := OCEAN_BUILD=$(CURDIR)/build/$(CHAOS_VARIANT)/bin \
+	ASAN_OPTIONS=handle_segv=0:handle_abort=0
 HITS ?= 20
 
 chaos-build:
-	+@$(MAKE) --no-print-directory -j2 VARIANT=chaos all >/dev/null
+	+@$(MAKE) --no-print-directory -j2 VARIANT=$(CHAOS_VARIANT) all >/dev/null
 
 crash-points: chaos-build
 	@$(CHAOS) /usr/bin/python3 test/chaos/crash_points.py --hits $(HITS)
@@ -297,12 +300,10 @@ check-run:
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan \
 	    $(UNIT_TESTS:$(OUT)/%=build/asan/%) >/dev/null
 	@$(SIDE_BY_SIDE) $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
-	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=chaos all \
-	    build/chaos/test/unit/base/test_crash >/dev/null
 	@$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(INTEGRATION_TESTS)) \
-	    $(CLIENT_TESTS) build/chaos/test/unit/base/test_crash \
-	    $(sort $(wildcard test/chaos/test_*.py)) 'make crash-points HITS=1' \
-	    'make poison' || true
+	    $(CLIENT_TESTS) $(sort $(wildcard test/chaos/test_*.py)) \
+	    'make crash-points HITS=1 CHAOS_VARIANT=asan' \
+	    'make poison CHAOS_VARIANT=asan' || true
 	@test/support/run-all $(ALONE) 'make chaos-check' || true
 	@test/support/run-all --total
 

@@ -20,6 +20,7 @@ struct worker_pool {
     pthread_cond_t wake;
     struct task *first, **last;
     bool is_stopping;
+    bool runs_all; /* before it stops */
     struct mailbox *finished;
     struct event *on_finished;
     pthread_t *threads;
@@ -36,7 +37,7 @@ static struct task *next_task(struct worker_pool *pool)
     pthread_mutex_lock(&pool->mutex);
     while (!pool->first && !pool->is_stopping)
         pthread_cond_wait(&pool->wake, &pool->mutex);
-    if (!pool->is_stopping) {
+    if (pool->first && (!pool->is_stopping || pool->runs_all)) {
         task = pool->first;
         pool->first = task->next;
         if (!pool->first)
@@ -128,12 +129,12 @@ size_t worker_pending(const struct worker_pool *pool)
 
 static void discard_waiting(struct worker_pool *pool, worker_done_fn discard)
 {
+    BUG_ON(pool->first && !discard);
     while (pool->first) {
         struct task *task = pool->first;
 
         pool->first = task->next;
-        if (discard)
-            discard(task->job);
+        discard(task->job);
         memory_free(&task);
     }
 }
@@ -146,6 +147,7 @@ void worker_pool_destroy(struct worker_pool **pool_at, worker_done_fn discard)
         return;
     pthread_mutex_lock(&pool->mutex);
     pool->is_stopping = true;
+    pool->runs_all = !discard;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < pool->thread_count; i++)

@@ -24,8 +24,8 @@ struct worker_pool *worker_pool_create(struct event_base *loop, size_t threads,
 bool worker_submit(struct worker_pool *pool, worker_run_fn run,
                    worker_done_fn done, void *job) WARN_UNUSED;
 size_t worker_pending(const struct worker_pool *pool);
-/* Waits for the job under way; jobs not begun get neither run nor done,
- * except that `discard` (may be NULL) is called with each. */
+/* Waits for the jobs under way.  Those not begun get `discard` instead of run
+ * and done; NULL: they are run and done first, and must not submit others. */
 void worker_pool_destroy(struct worker_pool **pool, worker_done_fn discard);
 
 #endif

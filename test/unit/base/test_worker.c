@@ -205,6 +205,24 @@ static void test_destroy(void)
     close_pool();
 }
 
+/* Nothing that was submitted is left out. */
+static void test_destroy_runs_all(void)
+{
+    open_pool(1, 0);
+    CU_ASSERT_TRUE(submit(run_held, 0));
+    for (size_t i = 1; i < MANY; i++)
+        CU_ASSERT_TRUE(submit(run, i));
+    sem_wait(&began);
+    sem_post(&may_end);
+    worker_pool_destroy(&pool, NULL);
+    for (size_t i = 0; i < MANY; i++) {
+        CU_ASSERT_EQUAL(jobs[i].ran, 1);
+        CU_ASSERT_EQUAL(jobs[i].done, 1);
+        CU_ASSERT_EQUAL(jobs[i].discarded, 0);
+    }
+    close_pool();
+}
+
 static void test_destroy_idle(void)
 {
     open_pool(4, 0);
@@ -219,6 +237,7 @@ static const struct unit_case cases[] = {
     {"capacity", test_capacity},
     {"submitted when done", test_submit_when_done},
     {"destroyed", test_destroy},
+    {"destroying runs what waits", test_destroy_runs_all},
     {"destroyed idle", test_destroy_idle},
 };
 
