@@ -38,7 +38,7 @@ struct delivery {
     unsigned partition;
     struct map *users; /* bare JID -> struct user */
     struct replay_list replay_wanted;
-    struct replay_list replay_asked; /* oldest first */
+    struct replay_list replay_asked; /* or owed */
     struct fence_list fences;        /* not come back */
     struct map *orphans;             /* nodes: orphans.h */
     struct map *deleted;             /* accounts: deleted.h */

@@ -64,8 +64,9 @@ bool replay_covers(const struct user *user, const struct session *session)
 {
     if (user->replay.state == REPLAY_FENCED)
         return fence_covers(user, session);
-    return user->replay.state == REPLAY_OWED ||
-           (replay_is_under_way(user) && user->replay.session == session->id);
+    if (user->replay.state == REPLAY_OWED)
+        return session_is_eligible(session);
+    return replay_is_under_way(user) && user->replay.session == session->id;
 }
 
 void replay_hold(struct delivery *delivery, struct user *user)
@@ -82,8 +83,10 @@ void replay_hold(struct delivery *delivery, struct user *user)
     enter(delivery, user, REPLAY_FENCED);
 }
 
-/* Of a page whose session is over. */
-static void delete_page(const struct user *user, struct output *output)
+/* Of a session that no more is asked for: in its name, since what the archive
+ * has in custody for it was not in the page.  No answer comes. */
+static void delete_page(struct delivery *delivery, struct user *user,
+                        struct output *output)
 {
     struct event event;
 
@@ -93,14 +96,17 @@ static void delete_page(const struct user *user, struct output *output)
     event.node = SLICE("");
     event.count = user->replay.count;
     event.newest = user->replay.newest;
+    event.request = ++delivery->request;
     output_to_user(output, SERVICE_ARCHIVE, user->bare, &event);
+    user->replay.count = 0;
+    user->replay.newest = 0;
 }
 
 static void end(struct delivery *delivery, struct user *user,
                 struct output *output)
 {
     if (user->replay.count)
-        delete_page(user, output);
+        delete_page(delivery, user, output);
     replay_stop(delivery, user);
 }
 
@@ -256,6 +262,8 @@ static void ask(struct delivery *delivery, struct replay *replay,
     const struct session *session = session_find(user, replay->session);
     struct event event;
 
+    if (replay->count && replay->asked != session->id)
+        delete_page(delivery, user, output);
     replay->asked = session->id;
     replay->request = ++delivery->request;
     replay->asked_mark = replay->mark;
@@ -301,10 +309,15 @@ static void give_up(struct delivery *delivery, struct user *user,
 void replay_tick(struct delivery *delivery, uint64_t now_ms,
                  struct output *output)
 {
-    struct replay *replay;
+    uint64_t patience = delivery->config->replay_retry_ms;
+    struct replay *replay = TAILQ_FIRST(&delivery->replay_asked);
 
-    while ((replay = TAILQ_FIRST(&delivery->replay_asked)) &&
-           now_ms >= replay->asked_ms + delivery->config->replay_retry_ms)
-        give_up(delivery, replay->user, output);
+    while (replay) {
+        struct replay *next = TAILQ_NEXT(replay, link);
+
+        if (now_ms >= replay->asked_ms + patience)
+            give_up(delivery, replay->user, output);
+        replay = next;
+    }
     replay_ask(delivery, output);
 }

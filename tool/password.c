@@ -91,11 +91,12 @@ static void read_line(FILE *file, char *line, const char *from)
     line[size] = '\0';
 }
 
-/* More of them would say that it is another file than was meant. */
+/* More of them would say that it is another file than was meant.  At a terminal
+ * there is no end to wait for. */
 static void read_only_line(FILE *file, char *line, const char *from)
 {
     read_line(file, line, from);
-    if (getc(file) == EOF)
+    if (isatty(fileno(file)) || getc(file) == EOF)
         return;
     fprintf(stderr,
             "oceanctl: %s has more than one line; expected only the "

@@ -115,12 +115,19 @@ static void check_domain(struct daemon *daemon, const struct event *event)
               SLICE_FORMAT(event->node));
 }
 
-/* Who comes last gives way, so that it takes nothing from those who are there.
- */
+/* While nothing is published, nobody is heard either. */
+static bool is_newcomer(const struct daemon *daemon)
+{
+    return daemon->turn < NEWCOMER_TURNS || daemon->state == MEMBER_STARTING;
+}
+
+/* Who comes last gives way, so that it takes nothing from those who are there;
+ * but not to a tool. */
 static void check_newcomer(struct daemon *daemon, const struct event *event)
 {
-    if (daemon->turn >= NEWCOMER_TURNS || event->mark <= daemon->turn ||
-        slice_is(event->state, "leaving"))
+    if (!is_newcomer(daemon) || event->mark <= daemon->turn ||
+        slice_is(event->state, "leaving") ||
+        slice_is(event->service, KIND_TOOL))
         return;
     check_partitions(daemon, event);
     check_domain(daemon, event);

@@ -15,9 +15,10 @@ struct members {
     const char *domain;
     unsigned grace;
     char self[NAME_MAX_BYTES];
-    uint64_t heard_self_ms; /* 0: never */
-    uint64_t tick;          /* last own one: see members_heard */
-    struct member **list;   /* sorted by node name */
+    char stranger[NAME_MAX_BYTES]; /* the last one: daemon and instance */
+    uint64_t heard_self_ms;        /* 0: never */
+    uint64_t tick;                 /* last own one: see members_heard */
+    struct member **list;          /* sorted by node name */
     size_t count;
     size_t room;
 };
@@ -100,7 +101,9 @@ static struct member *member_insert(struct members *members, size_t position,
 /* Tools come and go all the time. */
 static enum log_level log_level_of(const struct member *member)
 {
-    return strcmp(member->kind, KIND_TOOL) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+    return member->is_stranger || !strcmp(member->kind, KIND_TOOL)
+               ? LOG_LEVEL_DEBUG
+               : LOG_LEVEL_INFO;
 }
 
 /* Takes it out of the list first, so that the hook sees the new view. */
@@ -184,12 +187,28 @@ bool members_is_stranger(const struct members *members,
            !slice_is(announce->domain, members->domain);
 }
 
+/* One that is started again and again has a new node each time. */
+static bool is_same_stranger(struct members *members,
+                             const struct member *member)
+{
+    char name[NAME_MAX_BYTES];
+    bool is_same;
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(member->node, "-"),
+             member->node);
+    is_same = !strcmp(name, members->stranger);
+    snprintf(members->stranger, sizeof(members->stranger), "%s", name);
+    return is_same;
+}
+
 /* Kept like a member, so that it is spoken of once. */
 static void stranger_joined(struct members *members, struct member *member,
                             const struct event *announce)
 {
     member->is_stranger = true;
-    log_error("member %s: its domain is %.*s, ours %s: it does not count",
+    log_write(is_same_stranger(members, member) ? LOG_LEVEL_DEBUG
+                                                : LOG_LEVEL_ERROR,
+              "member %s: its domain is %.*s, ours %s: it does not count",
               member->node, SLICE_FORMAT(announce->domain), members->domain);
     if (members->hooks->stranger)
         members->hooks->stranger(members->owner, member);

@@ -95,7 +95,7 @@ class Cluster:
     def take_over(self):
         """What the test before has left is removed."""
         for name in self.names_with_pid():
-            if name != "rabbitmq.1" and is_running(self.pid(name)):
+            if name != "rabbitmq.1" and self.is_ours(self.pid(name)):
                 os.kill(self.pid(name), signal.SIGKILL)
         if not self.has_broker():
             shutil.rmtree(self.run_dir, ignore_errors=True)
@@ -110,7 +110,7 @@ class Cluster:
 
     def has_broker(self):
         try:
-            return group_is_running(self.pid("rabbitmq.1"))
+            return self.is_ours(self.pid("rabbitmq.1"))
         except FileNotFoundError:
             return False
 
@@ -229,6 +229,14 @@ class Cluster:
         lines = "".join("%s@localhost\tsecret-%s\n" % (n, n) for n in names)
         if names:
             self.ctl("user", "import", "-", stdin=lines)
+
+    def is_ours(self, pid):
+        """Its command names our folder: the number may be another's by now."""
+        try:
+            with open("/proc/%d/cmdline" % pid) as command:
+                return self.run_dir + "/" in command.read()
+        except FileNotFoundError:
+            return False
 
     def names_with_pid(self):
         try:

@@ -138,6 +138,22 @@ static void test_page_is_deleted_but_what_came_back(void)
     check_spared(CUSTODY, "2", "2 3 ");
 }
 
+/* What is in custody for the session was not in its page, whoever asks next. */
+static void test_page_is_deleted_but_custody(void)
+{
+    struct end end = {0};
+
+    fixture_open();
+    store_message(CUSTODY, "1");
+    store_message(PLAIN, "2");
+    store_message(PLAIN, "3");
+    end = replay_page(7, BOB, end);
+    EXPECT(&output, REPLAY("2"), REPLAY("3"), REPLAYED);
+    end_page(end);
+    check_order_for(8, "1 ");
+    fixture_close();
+}
+
 int main(void)
 {
     static const struct unit_case cases[] = {
@@ -148,6 +164,7 @@ int main(void)
         {"given back during a page", test_given_back_during_a_page},
         {"a page of a session that is over",
          test_page_is_deleted_but_what_came_back},
+        {"... that has some in custody", test_page_is_deleted_but_custody},
     };
 
     return unit_run("archive given back", cases, ARRAY_SIZE(cases));
