@@ -175,10 +175,10 @@ $(BIN)/oceanctl: $(call objects,tool) $(ARCHIVE)
 	$(call say,LINK)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Tests mostly wait, so JOBS of them share the machine; those that need it for
+# Tests mostly wait, so some of them share the machine; those that need it for
 # themselves, because they make much load or speak of its speed, run alone.
 
-JOBS ?= 2
+JOBS ?= 3
 SIDE_BY_SIDE := test/support/run-all -j $(JOBS)
 ALONE := $(addprefix test/integration/,delivery_is_away_for_a_minute.py \
 	silent_clients_slow_nobody.py slow_store_slows_only_its_own_flow.py)
@@ -221,8 +221,7 @@ unit: $(UNIT_TESTS)
 # Whole daemons in real clusters.
 
 integration: all probes chaos-driver
-	@$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(INTEGRATION_TESTS))
-	@test/support/run-all $(ALONE)
+	@$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(INTEGRATION_TESTS)) -- $(ALONE)
 
 client: all
 	@$(SIDE_BY_SIDE) $(CLIENT_TESTS)
@@ -284,6 +283,7 @@ mutants-apply:
 asan:
 	+@$(MAKE) VARIANT=asan all unit
 
+# Unit tests and crash points with sanitizers, clusters with what is shipped.
 check:
 	@rm -f build/results
 	+@$(MAKE) --no-print-directory WERROR=1 check-run RESULTS=build/results
@@ -295,16 +295,14 @@ check-run:
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan all >/dev/null
 	@$(SIDE_BY_SIDE) 'make lint-layers' 'make lint-ban' 'make lint-options' \
 	    'make format-check' 'make mutants-apply' || true
-	+@$(MAKE) --no-print-directory -j2 WERROR=1 $(UNIT_TESTS) >/dev/null
-	@$(SIDE_BY_SIDE) $(UNIT_TESTS) || true
 	+@$(MAKE) --no-print-directory -j2 WERROR=1 VARIANT=asan \
 	    $(UNIT_TESTS:$(OUT)/%=build/asan/%) >/dev/null
 	@$(SIDE_BY_SIDE) $(UNIT_TESTS:$(OUT)/%=build/asan/%) || true
-	@$(SIDE_BY_SIDE) $(filter-out $(ALONE),$(INTEGRATION_TESTS)) \
-	    $(CLIENT_TESTS) $(sort $(wildcard test/chaos/test_*.py)) \
+	@$(SIDE_BY_SIDE) $(sort $(wildcard test/chaos/test_*.py)) \
 	    'make crash-points HITS=1 CHAOS_VARIANT=asan' \
-	    'make poison CHAOS_VARIANT=asan' || true
-	@test/support/run-all $(ALONE) 'make chaos-check' || true
+	    'make poison CHAOS_VARIANT=asan' \
+	    $(filter-out $(ALONE),$(INTEGRATION_TESTS)) $(CLIENT_TESTS) \
+	    -- $(ALONE) 'make chaos-check' || true
 	@test/support/run-all --total
 
 # Fuzzing.
