@@ -377,6 +377,38 @@ static void a_stranger_goes_unnoticed(void)
     members_destroy(&members);
 }
 
+static size_t count_of(const char *text, const char *what)
+{
+    size_t count = 0;
+
+    while ((text = strstr(text, what))) {
+        count++;
+        text += strlen(what);
+    }
+    return count;
+}
+
+static void one_that_is_started_again_is_one_line(void)
+{
+    struct seen seen = {0};
+    struct members *members =
+        members_create("me", DOMAIN, GRACE, &hooks, &seen);
+    struct buffer log = BUFFER_EMPTY;
+    struct catch caught;
+
+    catch_begin(&caught);
+    hear_of_domain(members, "other", "delivery.2-aaaa", "up", "");
+    hear_of_domain(members, "other", "delivery.2-bbbb", "up", "");
+    hear_of_domain(members, "other", "delivery.3-cccc", "up", "");
+    catch_end(&caught, &log);
+    buffer_append_byte(&log, '\0');
+    CU_ASSERT_EQUAL(count_of(log.data, "its domain is"), 2);
+    CU_ASSERT_PTR_NULL(strstr(log.data, "delivery.2-bbbb"));
+    CU_ASSERT_EQUAL(seen.strangers, 3); /* each has to hear of us */
+    buffer_deinit(&log);
+    members_destroy(&members);
+}
+
 /* It is of a version that did not have the field. */
 static void who_does_not_say_its_domain_is_no_stranger(void)
 {
@@ -425,6 +457,8 @@ int main(void)
          what_others_decline_goes_to_who_has_the_least},
         {"a stranger does not count", a_stranger_does_not_count},
         {"a stranger goes unnoticed", a_stranger_goes_unnoticed},
+        {"one that is started again is one line",
+         one_that_is_started_again_is_one_line},
         {"who does not say its domain is no stranger",
          who_does_not_say_its_domain_is_no_stranger},
         {"the first is the same for everybody",
