@@ -23,7 +23,8 @@ struct inbox {
     struct bus_subscription *subscription;
     char queue[NAME_MAX_BYTES];
     enum inbox_state state;
-    bool is_broken; /* newer events than we understand */
+    bool is_consuming; /* so the queue is there */
+    bool is_broken;    /* newer events than we understand */
     uint64_t active_ms;
     struct map *epochs; /* highest seen, by publishing partition */
 };
@@ -138,14 +139,17 @@ static void on_started(void *argument)
     struct inbox *inbox = argument;
 
     log_debug("inbox: consuming");
+    inbox->is_consuming = true;
     if (inbox->state <= INBOX_OPEN)
         tell_archive(inbox, EVENT_INBOX_REGISTER, on_registered);
+    snapshot_step(inbox->frontend);
 }
 
 static void on_reset(void *argument, const char *reason)
 {
     struct inbox *inbox = argument;
 
+    inbox->is_consuming = false;
     intake_reset(inbox->intake);
     log_debug("inbox: channel lost: %s", reason);
 }
@@ -223,6 +227,11 @@ void inbox_destroy(struct inbox **inbox)
 bool inbox_is_registered(const struct inbox *inbox)
 {
     return inbox->state == INBOX_OPEN;
+}
+
+bool inbox_is_away(const struct inbox *inbox)
+{
+    return inbox->state <= INBOX_OPEN && !inbox->is_consuming;
 }
 
 uint64_t inbox_active_ms(const struct inbox *inbox)

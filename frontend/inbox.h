@@ -16,6 +16,8 @@ struct session;
 struct inbox *inbox_create(struct frontend *frontend);
 void inbox_destroy(struct inbox **inbox);
 bool inbox_is_registered(const struct inbox *inbox);
+/* To be there (again) soon; what is sent to it now may find no queue. */
+bool inbox_is_away(const struct inbox *inbox);
 /* So many messages are not acknowledged that it is about to stand still. */
 bool inbox_is_half_full(const struct inbox *inbox);
 /* When the last message came; 0: none yet. */

@@ -1,7 +1,9 @@
 /*
  * Answers snapshot.ask: all sessions of a partition, a slice of them per turn
  * of the loop, so that clients hardly notice.  Sessions that come meanwhile
- * are not in it: their own events follow through the partition's queue.
+ * are not in it: their own events follow through the partition's queue.  None
+ * is sent before there is an inbox: what a session's conflict with another
+ * leads to (session.kick) has to find one.
  */
 #include <stdlib.h>
 
@@ -163,7 +165,7 @@ void snapshot_step(void *argument)
     struct frontend *frontend = argument;
     struct snapshot *snapshot = frontend->snapshots;
 
-    if (!snapshot)
+    if (!snapshot || inbox_is_away(frontend->inbox))
         return;
     send_slice(frontend, snapshot);
     if (snapshot->position == snapshot->count) {

@@ -173,11 +173,8 @@ static void test_kick_told(void)
     fixture_close();
 }
 
-/* The names that the answer to `service` has of the one session. */
-static struct slice ask_snapshot(const char *service)
+static void send_ask(const char *service)
 {
-    const char *exchange = NULL;
-    const struct event *session;
     struct event ask;
 
     event_init(&ask, EVENT_SNAPSHOT_ASK);
@@ -186,8 +183,17 @@ static struct slice ask_snapshot(const char *service)
     ask.node = SLICE("delivery.1-beef");
     ask.request = 3;
     ask.partition = 0xffff;
-    ignore_published();
     send_event(node_queue_, &ask);
+}
+
+/* The names that the answer to `service` has of the one session. */
+static struct slice ask_snapshot(const char *service)
+{
+    const char *exchange = NULL;
+    const struct event *session;
+
+    ignore_published();
+    send_ask(service);
     session = next_published(&exchange);
     CU_ASSERT_EQUAL(session->type, EVENT_SNAPSHOT_SESSION);
     ASSERT_SLICE(session->from, "alice@localhost/desk");
@@ -213,6 +219,28 @@ static void test_snapshot(void)
     fixture_close();
 }
 
+/* After a reconnection others may be heard before there is an inbox again: what
+ * they make of a snapshot would be lost. */
+static void test_snapshot_without_inbox(void)
+{
+    const char *exchange = NULL;
+    struct client client;
+
+    fixture_open(fixture_plain);
+    client_login(&client, "desk");
+    fake_bus_reset(inbox_queue_, "connection lost");
+    ignore_published();
+    send_ask("delivery");
+    EXPECT_NOTHING_PUBLISHED();
+    fake_bus_start(inbox_queue_);
+    pump();
+    CU_ASSERT_EQUAL(next_published(&exchange)->type, EVENT_INBOX_REGISTER);
+    CU_ASSERT_EQUAL(next_published(&exchange)->type, EVENT_SNAPSHOT_SESSION);
+    CU_ASSERT_EQUAL(next_published(&exchange)->type, EVENT_SNAPSHOT_END);
+    client_close(&client);
+    fixture_close();
+}
+
 static const struct unit_case cases[] = {
     {"last presence", test_last_presence},
     {"bind", test_bind},
@@ -223,6 +251,7 @@ static const struct unit_case cases[] = {
     {"kick", test_kick},
     {"kick of one whose end is known", test_kick_told},
     {"snapshot", test_snapshot},
+    {"snapshot without an inbox", test_snapshot_without_inbox},
 };
 
 int main(void)
