@@ -186,8 +186,8 @@ static void test_submit_when_done(void)
     close_pool();
 }
 
-/* The job under way is waited for; each is done, or discarded, once. */
-static void test_destroy(void)
+/* While one job is under way and the others wait. */
+static void destroy_busy(worker_done_fn discarded)
 {
     open_pool(1, 0);
     CU_ASSERT_TRUE(submit(run_held, 0));
@@ -195,8 +195,14 @@ static void test_destroy(void)
         CU_ASSERT_TRUE(submit(run, i));
     sem_wait(&began);
     sem_post(&may_end);
-    worker_pool_destroy(&pool, discard);
+    worker_pool_destroy(&pool, discarded);
     CU_ASSERT_PTR_NULL(pool);
+}
+
+/* The job under way is waited for; each is done, or discarded, once. */
+static void test_destroy(void)
+{
+    destroy_busy(discard);
     CU_ASSERT_EQUAL(jobs[0].done, 1);
     for (size_t i = 0; i < MANY; i++) {
         CU_ASSERT_EQUAL(jobs[i].ran, jobs[i].done);
@@ -208,13 +214,7 @@ static void test_destroy(void)
 /* Nothing that was submitted is left out. */
 static void test_destroy_runs_all(void)
 {
-    open_pool(1, 0);
-    CU_ASSERT_TRUE(submit(run_held, 0));
-    for (size_t i = 1; i < MANY; i++)
-        CU_ASSERT_TRUE(submit(run, i));
-    sem_wait(&began);
-    sem_post(&may_end);
-    worker_pool_destroy(&pool, NULL);
+    destroy_busy(NULL);
     for (size_t i = 0; i < MANY; i++) {
         CU_ASSERT_EQUAL(jobs[i].ran, 1);
         CU_ASSERT_EQUAL(jobs[i].done, 1);
