@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "deleted.h"
 #include "ended.h"
@@ -275,6 +276,10 @@ static enum handled on_account_changed(void *state, const struct event *event,
                                        const char **reason_out)
 {
     (void)reason_out;
+    log_write(slice_is(event->subtype, "created") ? LOG_LEVEL_DEBUG
+                                                  : LOG_LEVEL_INFO,
+              "account %.*s: %.*s", SLICE_FORMAT(event->to),
+              SLICE_FORMAT(event->subtype));
     if (!slice_is(event->subtype, "deleted")) {
         deleted_forget(state, event->to);
         return HANDLED;

@@ -209,10 +209,9 @@ static const char *set_account(struct roster *roster, const struct event *event,
         return "item-not-found";
     store_add_account(roster->store, event->to);
     write_keys(roster, event, false);
-    if (is_create) {
-        tell(event, SERVICE_DELIVERY, "created", output);
+    tell(event, SERVICE_DELIVERY, is_create ? "created" : "changed", output);
+    if (is_create)
         tell(event, SERVICE_ARCHIVE, "created", output);
-    }
     return NULL;
 }
 

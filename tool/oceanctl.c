@@ -11,7 +11,10 @@
 #include "tool.h"
 #include "xmpp/jid.h"
 
-enum { LISTEN_MS = 700 }; /* everybody answers a newcomer's announcement */
+enum {
+    LISTEN_MS = 700, /* everybody answers a newcomer's announcement */
+    PATIENCE_MS = 1000,
+};
 
 static const struct tool_command *const commands[] = {
     &command_user_add,  &command_user_del,    &command_user_passwd,
@@ -137,26 +140,35 @@ static bool begins_with_word(const struct tool_command *command,
     return !strncmp(command->name, word, size) && command->name[size] == ' ';
 }
 
-/* A word that some commands begin with: prints these. */
-static bool print_family(const char *word)
+/* A word that some commands begin with. */
+static bool is_family(const char *word)
 {
-    bool is_family = false;
-
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (!begins_with_word(commands[i], word))
-            continue;
-        print_command(stderr, is_family ? "  " : "Expected one of\n  ",
-                      commands[i]);
-        is_family = true;
+        if (begins_with_word(commands[i], word))
+            return true;
     }
-    return is_family;
+    return false;
+}
+
+static void print_family(const char *word)
+{
+    fprintf(stderr, "Expected one of\n");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (begins_with_word(commands[i], word))
+            print_command(stderr, "  ", commands[i]);
+    }
 }
 
 NO_RETURN static void unknown_command(int argc, char **argv)
 {
-    fprintf(stderr, "oceanctl: unknown command \"%s%s%s\"\n", argv[0],
-            argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-    if (!print_family(argv[0]))
+    if (argc == 1 && is_family(argv[0]))
+        fprintf(stderr, "oceanctl: \"%s\" alone is no command\n", argv[0]);
+    else
+        fprintf(stderr, "oceanctl: unknown command \"%s%s%s\"\n", argv[0],
+                argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+    if (is_family(argv[0]))
+        print_family(argv[0]);
+    else
         fprintf(stderr, "oceanctl --help lists the commands\n");
     exit(EX_USAGE);
 }
@@ -241,6 +253,18 @@ static void give_up(struct tool *tool)
     tool_finish(tool, TOOL_EXIT_TIMEOUT);
 }
 
+/* Not of `wait`, which is there for that. */
+static void say_we_wait(struct tool *tool)
+{
+    const struct daemon_common *common = daemon_common(tool->daemon);
+
+    if (tool->has_said || tool->command == &command_wait)
+        return;
+    tool->has_said = true;
+    fprintf(stderr, "oceanctl: waiting for the broker at %s:%lu\n",
+            common->broker_host, (unsigned long)common->broker_port);
+}
+
 static void step(void *argument)
 {
     struct tool *tool = argument;
@@ -252,6 +276,9 @@ static void step(void *argument)
         give_up(tool);
         return;
     }
+    if (now - tool->began_ms >= PATIENCE_MS &&
+        !bus_is_connected(daemon_bus(tool->daemon)))
+        say_we_wait(tool);
     if (!tool->has_begun && members_is_fresh(daemon_members(tool->daemon)) &&
         now - tool->began_ms >= LISTEN_MS) {
         tool->has_begun = true;

@@ -137,6 +137,17 @@ static void tap_frontends(struct tool *tool)
     }
 }
 
+static bool is_partition(const struct tool *tool, const char *text)
+{
+    char key[NAME_MAX_BYTES];
+    unsigned p = 0;
+
+    while (p < tool_partitions(tool) &&
+           strcmp(partition_key(p, key), text) != 0)
+        p++;
+    return p < tool_partitions(tool);
+}
+
 /* "delivery.03", "frontend.<node>" */
 static bool tap_queue(struct tool *tool, struct slice name)
 {
@@ -148,7 +159,7 @@ static bool tap_queue(struct tool *tool, struct slice name)
         return false;
     kind = (struct slice){name.data, (size_t)(dot - name.data)};
     service = service_find(kind);
-    if (service != SERVICE_NONE)
+    if (service != SERVICE_NONE && is_partition(tool, dot + 1))
         open_tap(tool, service_exchange(service), dot + 1);
     else if (slice_is(kind, "frontend"))
         open_tap(tool, EXCHANGE_FRONTEND, dot + 1);
@@ -166,9 +177,9 @@ static void begin(struct tool *tool)
         tap_frontends(tool);
     } else if (!tap_queue(tool, slice_of(tap->what))) {
         fprintf(stderr,
-                "oceanctl: expected a queue like delivery.03 or an event type "
-                "like stanza.route, got \"%s\"\n",
-                tap->what);
+                "oceanctl: expected a queue like delivery.00 (to %02u) or an "
+                "event type like stanza.route, got \"%s\"\n",
+                tool_partitions(tool) - 1, tap->what);
         tool_finish(tool, TOOL_EXIT_REFUSED);
     }
 }

@@ -35,7 +35,7 @@ struct tool {
     char *config_file;
     void *state; /* of the command */
     uint64_t began_ms, timeout_ms;
-    bool has_begun, is_over;
+    bool has_begun, has_said, is_over;
     int exit_status;
     struct output output;
 };

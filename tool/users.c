@@ -117,8 +117,10 @@ static const char *explain(struct slice condition)
 static void refuse(struct tool *tool, struct slice condition)
 {
     const struct one_user *one = tool->state;
+    char *account = tool_account(tool, one->jid);
 
-    fprintf(stderr, "oceanctl: %s: %s\n", one->jid, explain(condition));
+    fprintf(stderr, "oceanctl: %s: %s\n", account, explain(condition));
+    memory_free(&account);
     tool_finish(tool, TOOL_EXIT_REFUSED);
 }
 
@@ -137,15 +139,18 @@ static void looked(struct tool *tool, bool exists)
 static void done(struct tool *tool, const struct event *event)
 {
     const struct one_user *one = tool->state;
+    char *account;
 
     if (slice_is_set(event->condition)) {
         refuse(tool, event->condition);
         return;
     }
-    printf("%s: %s\n", one->jid,
+    account = tool_account(tool, one->jid);
+    printf("%s: %s\n", account,
            tool->command == &command_user_add   ? "created"
            : tool->command == &command_user_del ? "deleted"
                                                 : "password changed");
+    memory_free(&account);
     tool_finish(tool, TOOL_EXIT_DONE);
 }
 

@@ -353,7 +353,7 @@ struct daemon *daemon_start(const struct daemon_spec *spec, void *owner,
     daemon->config_file =
         daemon_load(spec->kind, daemon->tables, daemon->configs,
                     ARRAY_SIZE(daemon->tables), argc, argv);
-    daemon_check_common(&daemon->common);
+    daemon_check_common(&daemon->common, daemon->config_file, argv);
     daemon_check_own(spec, owner, daemon->config_file, argv);
     log_set_level((enum log_level)daemon->common.log_level);
     daemon_name(daemon);

@@ -1,6 +1,7 @@
 #include "cluster/daemon_options.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -183,7 +184,31 @@ char *daemon_load(const char *kind, const struct option_table *tables,
     return file;
 }
 
-static void read_password(struct daemon_common *common)
+/* Where the options of a daemon come from. */
+struct source {
+    const char *file;
+    char **argv;
+};
+
+NO_RETURN static void refuse(const struct source *source, const char *option,
+                             const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void refuse(const struct source *source, const char *option,
+                   const char *format, ...)
+{
+    struct buffer where = BUFFER_EMPTY;
+    char why[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(why, sizeof(why), format, arguments);
+    va_end(arguments);
+    config_where(option, source->file, source->argv, &where);
+    log_fatal(EX_CONFIG, "%s: %s", where.data, why);
+}
+
+static void read_password(struct daemon_common *common,
+                          const struct source *source)
 {
     char line[512];
     FILE *file;
@@ -192,13 +217,12 @@ static void read_password(struct daemon_common *common)
         return;
     file = fopen(common->broker_password_file, "re");
     if (!file)
-        log_fatal(EX_CONFIG, "broker_password_file: cannot read \"%s\": %s",
-                  common->broker_password_file, strerror(errno));
+        refuse(source, "broker_password_file", "cannot read \"%s\": %s",
+               common->broker_password_file, strerror(errno));
     if (!fgets(line, sizeof(line), file))
-        log_fatal(EX_CONFIG,
-                  "broker_password_file: expected the password in the first "
-                  "line of \"%s\"",
-                  common->broker_password_file);
+        refuse(source, "broker_password_file",
+               "expected the password in the first line of \"%s\"",
+               common->broker_password_file);
     fclose(file);
     line[strcspn(line, "\r\n")] = '\0';
     memory_free(&common->broker_password);
@@ -206,37 +230,37 @@ static void read_password(struct daemon_common *common)
     explicit_bzero(line, sizeof(line));
 }
 
-void daemon_check_common(struct daemon_common *common)
+void daemon_check_common(struct daemon_common *common, const char *file,
+                         char **argv)
 {
+    const struct source source = {file, argv};
     struct jid domain;
     const char *error = NULL;
 
     if (!jid_parse(slice_of(common->domain), &domain, &error) ||
         domain.local_size || domain.size != domain.bare_size)
-        log_fatal(EX_CONFIG, "domain: expected a domain name, got \"%s\"%s%s",
-                  common->domain, error ? ": " : "", error ? error : "");
+        refuse(&source, "domain", "expected a domain name, got \"%s\"%s%s",
+               common->domain, error ? ": " : "", error ? error : "");
     memory_free(&common->domain);
     common->domain = memory_copy_text(jid_full(&domain));
     if (!*common->instance || strlen(common->instance) > 32 ||
         strspn(common->instance, "abcdefghijklmnopqrstuvwxyz0123456789-_") !=
             strlen(common->instance))
-        log_fatal(EX_CONFIG,
-                  "instance: expected up to 32 of a-z 0-9 - _, got \"%s\"",
-                  common->instance);
-    read_password(common);
+        refuse(&source, "instance",
+               "expected up to 32 of a-z 0-9 - _, got \"%s\"",
+               common->instance);
+    read_password(common, &source);
 }
 
 void daemon_check_own(const struct daemon_spec *spec, void *owner,
                       const char *file, char **argv)
 {
-    struct buffer where = BUFFER_EMPTY;
+    const struct source source = {file, argv};
     struct buffer why = BUFFER_EMPTY;
     const char *option = spec->check ? spec->check(owner, &why) : NULL;
 
-    if (!option)
-        return;
-    config_where(option, file, argv, &where);
-    log_fatal(EX_CONFIG, "%s: %s", where.data, why.data);
+    if (option)
+        refuse(&source, option, "%s", why.data);
 }
 
 void daemon_bus_config(const struct daemon_common *common, const char *kind,

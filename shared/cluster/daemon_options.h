@@ -15,7 +15,8 @@ char *daemon_load(const char *kind, const struct option_table *tables,
                   void *const *configs, size_t table_count, int argc,
                   char **argv);
 /* What a table cannot say; prepares the domain; exits on an error. */
-void daemon_check_common(struct daemon_common *common);
+void daemon_check_common(struct daemon_common *common, const char *file,
+                         char **argv);
 /* What the daemon itself knows of its options (daemon_spec.check); exits if it
  * cannot use one.  `file` and `argv` as daemon_load left them. */
 void daemon_check_own(const struct daemon_spec *spec, void *owner,

@@ -286,7 +286,7 @@ int last_words_main(const char *kind, const struct option_table *options,
         said.service >= SERVICE_COUNT || said.count > HAND_MAX)
         return EXIT_FAILURE;
     file = daemon_load(kind, tables, configs, ARRAY_SIZE(tables), argc, argv);
-    daemon_check_common(&common);
+    daemon_check_common(&common, file, argv);
     log_init(kind, said.node);
     snprintf(name, sizeof(name), "%s last words", said.node);
     daemon_bus_config(&common, kind, name, &bus_config);

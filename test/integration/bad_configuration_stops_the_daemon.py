@@ -35,6 +35,10 @@ def daemon_errors():
         check(file.name + ":3" in out and "expected a size" in out, out)
         out = with_file("nosuch = 1;\n")
         check(file.name + ":1" in out and "no such option" in out, out)
+        out = with_file("\nbroker_password_file = \"/nosuch\";\n")
+        check(file.name + ":2: broker_password_file: cannot read" in out, out)
+        out = with_file("domain = \"a b\";\n")
+        check(file.name + ":1: domain: expected a domain name" in out, out)
         out = with_file("domain = ;\n")
         check(file.name + ":1: syntax error in `domain = ;`: expected `name = value;`" in out, out)
     out = run("frontend", "--config", "nosuch.conf")
@@ -135,7 +139,9 @@ def launcher_errors():
                             (["up", "--early"], "up takes no --early"),
                             (["scale", "nosuch=2"], "there is no such daemon"),
                             (["scale", "--port", "2"], "scale takes no --port"),
-                            (["up", "--tls", "maybe"], "--tls")):
+                            (["up", "--tls", "maybe"], "--tls"),
+                            (["up", "--domain", "x y"], "--domain: expected a domain name"),
+                            (["up", "--store", "x:y"], "--store: expected sqlite:DIR")):
         with tempfile.TemporaryDirectory() as folder:
             status, out = launcher(*arguments, "--run-dir", folder)
             check(status != 0 and word in out and out.count("\n") == 1, out)

@@ -1,12 +1,24 @@
 """The broker goes away and comes back: clients stay connected (pings are
 answered meanwhile), messages flow again, no frontend is taken for dead."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import Cluster, check, main, wait_until  # noqa: E402
+from ocean import BUILD, Cluster, check, main, wait_until  # noqa: E402
 
 PING = "<ping xmlns='urn:xmpp:ping'/>"
+
+
+def operator_is_told(cluster):
+    done = cluster.launcher("status", ok=False)
+    check(done.returncode == 1 and "rabbitmq.1: not running" in done.stdout and
+          "the broker does not run" in done.stdout, done.stdout)
+    with subprocess.Popen([os.path.join(BUILD, "oceanctl"), "--run-dir", cluster.run_dir, "status"],
+                          stderr=subprocess.PIPE, text=True) as tool:
+        said = tool.stderr.readline()
+        tool.kill()
+    check("waiting for the broker at 127.0.0.1:%d" % cluster.broker_port in said, said)
 
 
 def test():
@@ -18,6 +30,8 @@ def test():
 
         for turn in range(2):
             cluster.kill_broker()
+            if turn == 0:
+                operator_is_told(cluster)
             check(alice.iq("get", PING, to="localhost").get("type") == "result",
                   "answered without the broker")
             for i in range(20):

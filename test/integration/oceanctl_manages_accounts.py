@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from ocean import BUILD, SASL, Cluster, check, main  # noqa: E402
+from ocean import BUILD, SASL, Cluster, check, main, wait_until  # noqa: E402
 
 
 def test():
@@ -27,6 +27,11 @@ def test():
         check(can_login("one") and not can_login("two"), "the first password counts")
         ctl("user", "passwd", "alice@localhost", "--password-file", "-", stdin="two\n")
         check(can_login("two") and not can_login("one"), "the new password counts")
+        wait_until(lambda: "account alice@localhost: changed" in cluster.log("delivery.1"),
+                   "who operates it can see that")
+        said = ctl("user", "passwd", "ALICE@Localhost", "--password-file", "-",
+                   stdin="two\n").stdout
+        check(said == "alice@localhost: password changed\n", said)
         # RFC 4013 3: a Roman numeral or three letters, they are the same password.
         ctl("user", "passwd", "alice@localhost", "--password-file", "-", stdin="\u2168\n")
         check(can_login("IX") and can_login("\u2168", "PLAIN"), "it is prepared")
@@ -93,12 +98,14 @@ def test():
         cluster.client("user7").ping()
 
         for arguments, word in ((["nonsense"], 'unknown command "nonsense"\noceanctl --help'),
+                                (["user"], '"user" alone is no command\nExpected one of\n'),
                                 (["user", "lst"], 'unknown command "user lst"\nExpected one of\n'),
                                 (["user", "list", "x"],
                                  'takes no arguments, got "x"\nUsage: oceanctl user list\n'),
                                 (["--nonsense", "x"], "unknown option --nonsense"),
                                 (["user", "add"], "JID"),
                                 (["tap", "nonsense"], "expected a queue"),
+                                (["tap", "delivery.08"], "delivery.00 (to 07)"),
                                 (["--run-dir", "/nonexistent", "status"], "cannot read")):
             done = ctl(*arguments, ok=False)
             check(done.returncode != 0 and word in done.stderr,

@@ -117,7 +117,7 @@ static void test_replace(void)
     send_set("create", BOB, "c2FsdA==");
     output_clear(&output);
     send_set("replace", BOB, "cGVwcGVy");
-    EXPECT(&output, ANSWER);
+    EXPECT(&output, "delivery account.changed/changed " BOB, ANSWER);
     CU_ASSERT_TRUE(salt_is(BOB, SHA_256, "pepper"));
     fixture_close();
 }
