@@ -57,8 +57,8 @@ endif
 FLAGS_release := -O2 -g $(HARDENING)
 FLAGS_chaos := $(FLAGS_release) -DOCEAN_CRASH_POINTS
 FLAGS_debug := -O0 -g3
-FLAGS_asan := -O1 -g -DOCEAN_CRASH_POINTS -fsanitize=address,undefined -fno-omit-frame-pointer \
-	-fno-sanitize-recover=all
+FLAGS_asan := -O1 -g -DOCEAN_CRASH_POINTS -fsanitize=address,undefined \
+	-fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-omit-frame-pointer -fno-sanitize-recover=all

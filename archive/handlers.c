@@ -134,7 +134,7 @@ static enum handled on_archive_replay(void *state, const struct event *event,
     fence(archive, output);
     store_delete_until(archive->store, event->to, event->session, event->count,
                        event->newest ? event->newest : INT64_MAX);
-    if (!event->node.size) /* a page went to a session that is over */
+    if (!event->node.size) /* there is nobody to send a page to */
         return HANDLED;
     event_follow(&answer, EVENT_ARCHIVE_REPLAYED, event);
     answer.has_more = store_each(archive->store, event->to, event->session,

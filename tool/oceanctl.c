@@ -12,8 +12,8 @@
 #include "xmpp/jid.h"
 
 enum {
-    LISTEN_MS = 700, /* everybody answers a newcomer's announcement */
-    PATIENCE_MS = 1000,
+    LISTEN_MS = 700,    /* everybody answers a newcomer's announcement */
+    PATIENCE_MS = 1000, /* then we say that there is no broker yet */
 };
 
 static const struct tool_command *const commands[] = {

@@ -354,16 +354,20 @@ static void a_stranger_does_not_count(void)
     members_destroy(&members);
 }
 
+/* Members, and what is logged of them from now on. */
+static struct members *watch(struct seen *seen, struct catch *caught)
+{
+    catch_begin(caught);
+    return members_create("me", DOMAIN, GRACE, &hooks, seen);
+}
+
 static void a_stranger_goes_unnoticed(void)
 {
     struct seen seen = {0};
-    struct members *members =
-        members_create("me", DOMAIN, GRACE, &hooks, &seen);
-
     struct buffer log = BUFFER_EMPTY;
     struct catch caught;
+    struct members *members = watch(&seen, &caught);
 
-    catch_begin(&caught);
     hear_of_domain(members, "other", "d0", "up", "");
     hear_of_domain(members, "other", "d1", "up", "");
     hear_of_domain(members, "other", "d1", "leaving", "");
@@ -391,12 +395,10 @@ static size_t count_of(const char *text, const char *what)
 static void one_that_is_started_again_is_one_line(void)
 {
     struct seen seen = {0};
-    struct members *members =
-        members_create("me", DOMAIN, GRACE, &hooks, &seen);
     struct buffer log = BUFFER_EMPTY;
     struct catch caught;
+    struct members *members = watch(&seen, &caught);
 
-    catch_begin(&caught);
     hear_of_domain(members, "other", "delivery.2-aaaa", "up", "");
     hear_of_domain(members, "other", "delivery.2-bbbb", "up", "");
     hear_of_domain(members, "other", "delivery.3-cccc", "up", "");
