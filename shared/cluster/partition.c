@@ -294,9 +294,8 @@ void partition_tick(struct partition *partition, uint64_t now_ms)
 
 void partition_deinit(struct partition *partition)
 {
-    drop_held(partition);
-    close_data(partition);
-    takeover_end(partition);
+    lose(partition); /* what the store thread has of it is void */
+    partition->state = PARTITION_ABSENT;
     map_destroy(&partition->awaited);
     map_destroy(&partition->heard);
 }

@@ -195,6 +195,19 @@ static void event_refused_by_the_store(void)
     end();
 }
 
+/* The store thread ends what it was given; nothing follows from that. */
+static void stopped_with_work_under_way(void)
+{
+    begin(&stored);
+    say("t");
+    CU_ASSERT_TRUE(is_told("open begin t commit"));
+    confirm();
+    say("xt");
+    stop();
+    ASSERT_SLICE(buffer_slice(&story), "begin xt refuse");
+    buffer_deinit(&story);
+}
+
 /* Of a newer major version: nothing of it is handled or acknowledged. */
 static void events_of_a_newer_version(void)
 {
@@ -237,6 +250,7 @@ static const struct unit_case cases[] = {
     {"refused by the store", refused_by_the_store},
     {"an event refused by the store", event_refused_by_the_store},
     {"output of a refused event", output_of_a_refused_event},
+    {"stopped with work under way", stopped_with_work_under_way},
     {"events of a newer version", events_of_a_newer_version},
 };
 

@@ -217,17 +217,22 @@ static inline void begin(const struct service_spec *spec)
     buffer_clear(&story);
 }
 
-static inline void end(void)
+/* Whatever is under way. */
+static inline void stop(void)
 {
-    fake_bus_confirm(bus);
-    pump();
     partition_deinit(partition);
-    pump();
     suspects_destroy(&service.suspects);
     worker_pool_destroy(&service.store, NULL);
     partition_free_epochs(partition);
     work_free_spare(&service);
     daemon_stop(&service.daemon);
+}
+
+static inline void end(void)
+{
+    fake_bus_confirm(bus);
+    pump();
+    stop();
     buffer_deinit(&story);
 }
 
